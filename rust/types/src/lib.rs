@@ -1,0 +1,33 @@
+//! What every room of the house agrees on: entries, records, fixed point, reason codes.
+//!
+//! All encodings are canonical and little-endian: `decode` accepts bytes only if encoding the
+//! result gives the same bytes back. No clock, no I/O, no floats.
+#![forbid(unsafe_code)]
+
+mod body;
+mod codec;
+mod control;
+mod decimal;
+mod entry;
+mod record;
+mod schema;
+mod scope;
+
+pub use body::{
+    Alias, AliasKind, Body, Close, Config, ConfigKind, EntryType, Gap, Genesis, Kill,
+    LimitActivate, Note, Recovery, RecoveryCause, Reference, Register, RegisterKind, ReleaseDenied,
+    Resume, Session, reference_flag,
+};
+pub use codec::DecodeError;
+pub use control::{CONTROLS, Control, ControlInfo, Reasons, Stage};
+pub use decimal::{DecimalError, format_e9, parse_decimal, parse_e9};
+pub use entry::{
+    ClockState, ENTRY_BYTES_MAX, Entry, HEADER_BYTES, HOT_ENTRY_BYTES_MAX, Header, ReleaseMode,
+    entry_flag, producer,
+};
+pub use record::{
+    DECISION_BYTES, Decision, EXEC_BYTES, Exec, NO_CONTROL, ORDER_BYTES, Order, OrderKind,
+    OrderType, Side, VIOLATION_BYTES, Verdict, Violation, exec_type, order_flag,
+};
+pub use schema::schema_json;
+pub use scope::{KillState, Level, Scope, ScopeKind, UnknownScopeKind};
