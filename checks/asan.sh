@@ -1,0 +1,11 @@
+#!/bin/sh
+# The ring's tests under AddressSanitizer: every pointer stays inside its allocation or map.
+# usage: checks/asan.sh [cargo test's filter and options]
+set -eu
+cd "$(dirname "$0")/.."
+export RUSTC_BOOTSTRAP=1
+export RUSTFLAGS="-Zsanitizer=address -Cunsafe-allow-abi-mismatch=sanitizer"
+export CARGO_TARGET_DIR=checks/target-asan
+export PROPTEST_CASES="${PROPTEST_CASES:-256}"
+# CHECK_LOCKED= (empty) lets a work tree whose Cargo.lock is behind run as well.
+exec cargo test ${CHECK_LOCKED---locked} -p cwts-ring --lib --target x86_64-unknown-linux-gnu -- "$@"

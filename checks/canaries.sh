@@ -1,0 +1,45 @@
+#!/bin/sh
+# Who checks the checkers: each must be red on a planted bug, with the words it is red for. A
+# status alone says nothing: a checker that crashed, or did not build, is red too.
+set -eu
+cd "$(dirname "$0")/.."
+out=checks/target-canaries
+mkdir -p "$out"
+failed=0
+
+# expect NAME WORDS... -- COMMAND...: the command fails, and its output has each of the words.
+expect() {
+    name=$1
+    shift
+    : >"$out/words"
+    while [ "$1" != -- ]; do
+        echo "$1" >>"$out/words"
+        shift
+    done
+    shift
+    status=0
+    "$@" >"$out/$name.txt" 2>&1 || status=$?
+    verdict=caught
+    [ "$status" -ne 0 ] || verdict="NOT CAUGHT: the checker was green"
+    while read -r words; do
+        grep -qF -- "$words" "$out/$name.txt" || verdict="NOT CAUGHT: no \"$words\" (status $status)"
+    done <"$out/words"
+    echo "canary $name: $verdict"
+    [ "$verdict" = caught ] || { failed=1; tail -n 20 "$out/$name.txt"; }
+}
+
+# The wrapper plants the bug in our crates only: their dependencies stay built.
+export PLANTED=relaxed_publish
+plant="RUSTC_WORKSPACE_WRAPPER=$PWD/checks/plant.sh"
+expect loom "Causality violation" "three_records_through_two_slots" -- \
+    env "$plant" checks/loom.sh three_records_through_two_slots
+expect tsan "data race" "rust/ring/src/spsc.rs:" "}::pop" -- \
+    env "$plant" checks/tsan.sh two_pairs_of_threads_lose_nothing
+
+# AddressSanitizer's canary is a program of its own: the ring's own slots are reached through a
+# checked index, so no small change of an ordering takes a pointer out of them.
+RUSTC_BOOTSTRAP=1 rustc --edition 2024 -Zsanitizer=address -Cunsafe-allow-abi-mismatch=sanitizer \
+    --target x86_64-unknown-linux-gnu -o "$out/one_past" checks/canaries/one_past.rs
+expect asan "heap-buffer-overflow" "one_past::read_lane" -- "$out/one_past"
+
+exit "$failed"

@@ -1,0 +1,25 @@
+//! Unsafe room 1: memory that two threads or two processes share.
+//!
+//! - [`spsc`]: a bounded queue with one producer and one consumer, which carries every order
+//!   from the gateway's callers to its one writer and every entry from there to the log.
+//! - [`KillPage`]: the page of atomics in the log's directory through which `cwts halt DIR` of
+//!   another process stops a running gateway at its next order.
+//!
+//! This is one of the few rooms that may hold `unsafe`. Every block is one operation under an
+//! argument, has a row in `docs/unsafe.toml`, and runs under loom, ThreadSanitizer and
+//! AddressSanitizer (`checks/`). `SAFETY.md` beside this crate says what was argued and how.
+//!
+//! Under `cfg(loom)` only the lock-free protocols are built: loom has no files to map.
+
+#![deny(unsafe_code)]
+
+mod kill_cells;
+#[cfg(not(loom))]
+mod kill_page;
+mod spsc;
+mod sync;
+
+pub use kill_cells::{ACTIVE, HALTED, KillCellError, RAISE_TRIES_MAX, REDUCE_ONLY, SLOTS};
+#[cfg(not(loom))]
+pub use kill_page::{KillPage, KillPageError, PAGE_SIZE_BYTES, PAGE_VERSION, page_image};
+pub use spsc::{CAPACITY_MAX, CapacityError, Consumer, Full, PopError, Producer, spsc};

@@ -1,0 +1,44 @@
+//! The one place that chooses between the standard library's atomics and loom's.
+//!
+//! Under `cfg(loom)` every load, store and cell access becomes a step that loom reorders as the
+//! memory model allows; otherwise the names below are the standard ones and cost nothing.
+
+#[cfg(loom)]
+pub(crate) use loom::{
+    cell::UnsafeCell,
+    sync::Arc,
+    sync::atomic::{AtomicBool, AtomicU64},
+};
+#[cfg(not(loom))]
+pub(crate) use std::{
+    sync::Arc,
+    sync::atomic::{AtomicBool, AtomicU64},
+};
+
+/// The orderings are one enum in both worlds.
+pub(crate) use std::sync::atomic::Ordering;
+
+/// `std::cell::UnsafeCell` with loom's two ways in, so that loom can see when an access begins
+/// and ends.
+#[cfg(not(loom))]
+#[repr(transparent)]
+pub(crate) struct UnsafeCell<T>(std::cell::UnsafeCell<T>);
+
+#[cfg(not(loom))]
+impl<T> UnsafeCell<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(std::cell::UnsafeCell::new(value))
+    }
+
+    /// Lends a pointer for reading.
+    #[inline(always)]
+    pub(crate) fn with<R>(&self, access: impl FnOnce(*const T) -> R) -> R {
+        access(self.0.get().cast_const())
+    }
+
+    /// Lends a pointer for writing.
+    #[inline(always)]
+    pub(crate) fn with_mut<R>(&self, access: impl FnOnce(*mut T) -> R) -> R {
+        access(self.0.get())
+    }
+}
