@@ -1,0 +1,29 @@
+//! The tamper-evident log: entries in, proofs out.
+//!
+//! A C2SP tlog-tiles log (RFC 6962 tree, signed-note checkpoints) that is fed by a write-ahead
+//! log of chained frames. It knows no clock, no thread and no socket: time is an argument, and
+//! files are reached through [`Storage`] alone.
+#![forbid(unsafe_code)]
+
+pub mod frame;
+pub mod holds;
+pub mod keys;
+pub mod merkle;
+pub mod note;
+mod recovery;
+pub mod storage;
+pub mod tile;
+mod verify;
+mod writer;
+
+pub use keys::{KeyChain, Keys};
+pub use merkle::{CompactRange, Hash};
+pub use note::{Checkpoint, Note, NoteError, SigningKey, VerifyKey};
+pub use recovery::{Opened, Visitor};
+pub use storage::{FileStat, FsStorage, MemStorage, Storage, StorageError};
+pub use verify::{
+    FINDINGS_MAX, Finding, FindingKind, Level, Verdict, VerifyKeys, verify, verify_up_to,
+};
+pub use writer::{
+    CHECKPOINT_FILE, LogError, Options, VKEY_FILE, VisitError, WAL_HEAD_FILE, Writer, log_id_of,
+};

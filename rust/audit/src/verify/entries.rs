@@ -1,0 +1,277 @@
+//! What each entry must be, given those before it.
+//!
+//! Everything here is a fold in index order. Where entries are damaged, the fold takes up again
+//! behind them and doubts only what it can still know.
+
+use std::collections::BTreeMap;
+
+use cwts_types::{Body, Decision, Entry, EntryType};
+
+use super::finding::{Finding, FindingKind, Findings, Stop, hex};
+use crate::holds::HoldsFold;
+use crate::merkle::{CompactRange, Hash};
+
+/// Orders that wait for their decision; a gateway decides in blocks far below this.
+const WAITING_ORDERS_MAX: usize = 1 << 16;
+
+/// The fold over all entries.
+#[derive(Default)]
+pub(super) struct EntryChecks {
+    /// Next number of each producer; absent until it is first seen.
+    producers: BTreeMap<u32, u64>,
+    /// Index and order id of the orders without a decision.
+    waiting: BTreeMap<u64, u64>,
+    limits_version: u32,
+    decided_version: u32,
+    /// Kills so far; `None` once an entry did not fit or is lost.
+    holds: Option<HoldsFold>,
+    /// Whether entries were lost: counts that span the loss are unknown.
+    lost: bool,
+    pub(super) genesis: Option<Box<cwts_types::Genesis>>,
+    pub(super) counts: BTreeMap<&'static str, u64>,
+    pub(super) last: Option<EntryType>,
+    pub(super) undecided_at_recovery: u64,
+}
+
+/// Where an entry stands.
+pub(super) struct Place<'a> {
+    pub(super) file: &'a str,
+    pub(super) offset: u64,
+    pub(super) index: u64,
+}
+
+impl Place<'_> {
+    fn finding(&self, kind: FindingKind) -> Finding {
+        Finding::new(kind, self.file).at(self.offset).index(self.index)
+    }
+}
+
+impl EntryChecks {
+    pub(super) fn new() -> Self {
+        Self { holds: Some(HoldsFold::new()), ..Self::default() }
+    }
+
+    /// The holds, if every entry that makes them was sound.
+    pub(super) fn holds(&self) -> Option<&HoldsFold> {
+        self.holds.as_ref()
+    }
+
+    /// Some entries could not be read: whatever spans them is unknown from here on.
+    pub(super) fn lose(&mut self) {
+        self.producers.clear();
+        self.waiting.clear();
+        self.holds = None;
+        self.lost = true;
+        self.last = None;
+    }
+
+    /// Takes in one entry. `before` is the tree before it, if that is known.
+    pub(super) fn take(
+        &mut self,
+        place: &Place<'_>,
+        bytes: &[u8],
+        before: Option<&CompactRange>,
+        findings: &mut Findings,
+    ) -> Result<(), Stop> {
+        let entry = match Entry::decode(bytes) {
+            Ok(entry) => entry,
+            Err(error) => {
+                self.lose();
+                return findings.push(
+                    place.finding(FindingKind::NotCanonical).says("a canonical entry", error),
+                );
+            }
+        };
+        let kind = entry.body.entry_type();
+        *self.counts.entry(kind.name()).or_default() += 1;
+        self.last = Some(kind);
+        self.check_producer(place, &entry, findings)?;
+        let opening = [(0, EntryType::Schema), (1, EntryType::Genesis)];
+        let expected = opening.iter().find(|(index, _)| *index == place.index);
+        if expected.is_some_and(|(_, wanted)| *wanted != kind)
+            || (kind == EntryType::Genesis && place.index != 1)
+        {
+            findings.push(
+                place
+                    .finding(FindingKind::GenesisDiffers)
+                    .says("SCHEMA at 0 and GENESIS at 1, once", kind.name()),
+            )?;
+        }
+        self.check_body(place, entry.body, before, findings)
+    }
+
+    fn check_producer(
+        &mut self,
+        place: &Place<'_>,
+        entry: &Entry,
+        findings: &mut Findings,
+    ) -> Result<(), Stop> {
+        let (producer, seq) = (entry.header.producer, entry.header.producer_seq);
+        let next = seq.wrapping_add(1);
+        let expected = match self.producers.insert(producer, next) {
+            None if self.lost => seq,
+            known => known.unwrap_or(0),
+        };
+        if seq == expected {
+            return Ok(());
+        }
+        findings.push(
+            place
+                .finding(FindingKind::ProducerGap)
+                .says(format!("producer {producer} at {expected}"), seq)
+                .by("numbers of a producer have no gap"),
+        )
+    }
+
+    fn check_body(
+        &mut self,
+        place: &Place<'_>,
+        body: Body,
+        before: Option<&CompactRange>,
+        findings: &mut Findings,
+    ) -> Result<(), Stop> {
+        match body {
+            Body::Order(order, _) => {
+                check_seq(place, order.seq, findings)?;
+                if self.waiting.len() >= WAITING_ORDERS_MAX
+                    && let Some((first, _)) = self.waiting.pop_first()
+                {
+                    findings.push(
+                        Finding::new(FindingKind::DecisionMissing, place.file).index(first),
+                    )?;
+                }
+                self.waiting.insert(place.index, order.order_id);
+            }
+            Body::Decision(decision, _) => self.check_decision(place, &decision, findings)?,
+            Body::Exec(exec) => check_seq(place, exec.seq, findings)?,
+            Body::LimitActivate(active) => {
+                if active.version <= self.limits_version {
+                    findings.push(
+                        place
+                            .finding(FindingKind::LimitsVersion)
+                            .says(format!("above {}", self.limits_version), active.version),
+                    )?;
+                }
+                self.limits_version = active.version;
+                check_parent(place, active.first_part, findings)?;
+            }
+            Body::ReleaseDenied(denied) => check_parent(place, denied.order_seq, findings)?,
+            Body::Close(close) => check_head(place, close.size, &close.root, before, findings)?,
+            Body::Recovery(recovery) => {
+                check_head(place, recovery.good_size, &recovery.root, before, findings)?;
+                // A crash between an order and its decision leaves the order undecided.
+                self.undecided_at_recovery += self.waiting.len() as u64;
+                self.waiting.clear();
+            }
+            Body::Genesis(genesis) => self.genesis = Some(Box::new(genesis)),
+            body @ (Body::Register(_) | Body::Kill(_) | Body::Resume(_)) => {
+                if let Some(holds) = &mut self.holds
+                    && let Err(error) = holds.apply(place.index, &body)
+                {
+                    self.holds = None;
+                    findings.push(
+                        place.finding(FindingKind::ParentBad).says("an entry that follows", error),
+                    )?;
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn check_decision(
+        &mut self,
+        place: &Place<'_>,
+        decision: &Decision,
+        findings: &mut Findings,
+    ) -> Result<(), Stop> {
+        check_seq(place, decision.seq, findings)?;
+        match self.waiting.remove(&decision.order_seq) {
+            Some(order_id) if order_id == decision.order_id => {}
+            Some(order_id) => findings.push(
+                place
+                    .finding(FindingKind::ParentBad)
+                    .says(format!("order id {order_id}"), decision.order_id),
+            )?,
+            None if self.lost => {}
+            None => findings.push(
+                place
+                    .finding(FindingKind::ParentBad)
+                    .says("an order that waits for its decision", decision.order_seq),
+            )?,
+        }
+        let version = decision.limits_version;
+        let known = self.lost || version <= self.limits_version;
+        if !known || version < self.decided_version {
+            let in_force = format!("{} to {}", self.decided_version, self.limits_version);
+            findings.push(place.finding(FindingKind::LimitsVersion).says(in_force, version))?;
+        }
+        self.decided_version = self.decided_version.max(version);
+        Ok(())
+    }
+
+    /// The log has ended here.
+    pub(super) fn finish(
+        &mut self,
+        file: &str,
+        clean: bool,
+        findings: &mut Findings,
+        notes: &mut Vec<String>,
+    ) -> Result<(), Stop> {
+        if self.undecided_at_recovery > 0 {
+            notes.push(format!(
+                "{} orders were left undecided by a crash",
+                self.undecided_at_recovery
+            ));
+        }
+        if !clean {
+            if !self.waiting.is_empty() {
+                notes.push(format!("{} orders wait for their decision", self.waiting.len()));
+            }
+            return Ok(());
+        }
+        for index in std::mem::take(&mut self.waiting).into_keys() {
+            findings.push(
+                Finding::new(FindingKind::DecisionMissing, file)
+                    .index(index)
+                    .says("one decision", "none")
+                    .by("every order has exactly one decision"),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn check_seq(place: &Place<'_>, seq: u64, findings: &mut Findings) -> Result<(), Stop> {
+    if seq == place.index {
+        return Ok(());
+    }
+    findings.push(place.finding(FindingKind::SeqDiffers).says(place.index, seq))
+}
+
+fn check_parent(place: &Place<'_>, parent: u64, findings: &mut Findings) -> Result<(), Stop> {
+    if parent < place.index {
+        return Ok(());
+    }
+    findings.push(place.finding(FindingKind::ParentBad).says("an earlier entry", parent))
+}
+
+/// CLOSE and RECOVERY name the tree before them.
+fn check_head(
+    place: &Place<'_>,
+    size: u64,
+    root: &Hash,
+    before: Option<&CompactRange>,
+    findings: &mut Findings,
+) -> Result<(), Stop> {
+    let root_is_right = before.is_none_or(|range| range.root() == *root);
+    if size == place.index && root_is_right {
+        return Ok(());
+    }
+    let expected = before.map(|range| hex(&range.root())).unwrap_or_default();
+    findings.push(
+        place
+            .finding(FindingKind::CloseDiffers)
+            .says(format!("{} {expected}", place.index), format!("{size} {}", hex(root))),
+    )
+}

@@ -1,0 +1,515 @@
+//! The walk over the write-ahead log that goes on behind damage.
+//!
+//! Opening a log stops at the first bad frame; verifying names every one. Where a frame is
+//! damaged, its entries are still read as far as they parse, so that the tiles can say which of
+//! them was changed, and the next good frame is taken up again.
+
+use crate::frame::{
+    Entries, FRAME_HEADER_BYTES, FRAME_PAYLOAD_BYTES_MAX, FRAME_TRAILER_BYTES, Frame, FrameHeader,
+    Window, chain_value, find_later_frame, frame_bytes, nonzero_end, parse_segment_name,
+};
+use crate::keys::{FrameMac, KeyChain};
+use crate::merkle::{CompactRange, Hash};
+use crate::note::Checkpoint;
+use crate::storage::{FileStat, Storage};
+use crate::writer::{CHAIN_START, log_id_of};
+
+use super::entries::{EntryChecks, Place};
+use super::finding::{Finding, FindingKind, Findings, Stop, hex};
+use super::tiles::{LeafPlace, TileCheck};
+
+/// A frame with a fault that a changed entry may explain: told only if none does.
+pub(super) struct Suspect {
+    pub(super) finding: Finding,
+    pub(super) first: u64,
+    pub(super) end: u64,
+    /// Whether a length led astray: only the first entry that differs is then the changed one.
+    pub(super) astray: bool,
+    /// The entry whose length leads past the frame, and where it stands.
+    pub(super) broke_at: Option<(u64, u64)>,
+}
+
+/// What the walk needs, and what it leaves.
+pub(super) struct Walk<'a, 's> {
+    pub(super) storage: &'s dyn Storage,
+    pub(super) segments: &'a [FileStat],
+    pub(super) findings: &'a mut Findings,
+    pub(super) tiles: &'a mut TileCheck<'s>,
+    pub(super) entries: &'a mut EntryChecks,
+    /// What `checkpoint` says, its signature not yet checked: where the log cannot end before.
+    pub(super) signed: Option<&'a Checkpoint>,
+    pub(super) wal_head: Option<&'a Checkpoint>,
+    /// `K_0`, or what a replay's GENESIS gives.
+    pub(super) keys: Option<KeyChain>,
+    pub(super) out: Walked,
+}
+
+/// What was found on the way.
+#[derive(Default)]
+pub(super) struct Walked {
+    /// Entries up to the last good frame.
+    pub(super) size: u64,
+    pub(super) range: CompactRange,
+    /// The root over the signed number of entries, if none before was lost.
+    pub(super) root_at_signed: Option<Hash>,
+    /// Whether the root can no longer be computed.
+    pub(super) lost: bool,
+    pub(super) suspects: Vec<Suspect>,
+    /// The chain value after the last frame; `None` behind damage.
+    pub(super) chain: Option<Hash>,
+    /// Whether some frame that ends with CLOSE is the one that `wal.head` signs.
+    pub(super) head_seen: bool,
+    /// File, first byte and length of what follows the last frame: zeros, or a torn frame.
+    pub(super) zero_tail: Option<(String, u64, u64)>,
+    pub(super) torn_tail: Option<(String, u64, u64)>,
+    pub(super) macs_checked: bool,
+    mac: Option<FrameMac>,
+    log_id: Option<[u8; 8]>,
+}
+
+impl Walk<'_, '_> {
+    pub(super) fn run(&mut self) -> Result<(), Stop> {
+        if self.findings.first_only() {
+            self.scan()?;
+        }
+        self.out.chain = Some(CHAIN_START);
+        let mut number = 0;
+        while let Some(file) = self.segments.get(number) {
+            let stated = parse_segment_name(&file.name).unwrap_or(u64::MAX);
+            if stated != self.out.size {
+                self.findings.push(
+                    Finding::new(FindingKind::WalChain, &file.name)
+                        .index(self.out.size)
+                        .says(format!("a segment from {}", self.out.size), stated)
+                        .by("the name of a segment is its first index"),
+                )?;
+            }
+            if !self.segment(number, file)? {
+                break;
+            }
+            number += 1;
+        }
+        Ok(())
+    }
+
+    /// The checks that hash no entry, for frames that the checkpoint covers: where the first sign
+    /// is all that is asked for, most faults show here already.
+    fn scan(&mut self) -> Result<(), Stop> {
+        let mut chain = CHAIN_START;
+        for file in self.segments {
+            let mut window = Window::new(&file.name);
+            let mut offset = 0;
+            while offset < file.size_bytes {
+                let Ok(frame) = window.frame(self.storage, offset)? else { return Ok(()) };
+                if self.signed.is_none_or(|s| s.size < frame.header.end_index()) {
+                    return Ok(());
+                }
+                if !frame.payload_is_whole() || *frame.prev != chain {
+                    self.findings.push(
+                        Finding::new(FindingKind::WalFrame, &file.name)
+                            .at(offset)
+                            .range(frame.header.first_index, frame.header.end_index())
+                            .says("a whole frame that follows the one before", "another"),
+                    )?;
+                }
+                chain = chain_value(&frame.hash(), frame.mac);
+                offset += frame.size_bytes() as u64;
+            }
+        }
+        Ok(())
+    }
+
+    /// Walks one segment; gives whether the log goes on in the next.
+    fn segment(&mut self, number: usize, file: &FileStat) -> Result<bool, Stop> {
+        let mut window = Window::new(&file.name);
+        let mut offset = 0;
+        while offset < file.size_bytes {
+            match window.frame(self.storage, offset)? {
+                Ok(frame) => {
+                    let frame_bytes = frame.size_bytes() as u64;
+                    if self.is_torn(&frame, number, offset)? {
+                        return self.tail(number, file, offset);
+                    }
+                    self.frame(&frame, number, file, offset)?;
+                    offset += frame_bytes;
+                }
+                Err(fault) => {
+                    let later = self.later(number, offset)?;
+                    let signed_beyond = self.signed.is_some_and(|s| s.size > self.out.size);
+                    let size = file.size_bytes;
+                    let nothing = || nonzero_end(self.storage, &file.name, offset, size);
+                    if later.is_none() && (!signed_beyond || nothing()? == offset) {
+                        return self.tail(number, file, offset);
+                    }
+                    let here = later.as_ref().filter(|l| l.0 == number);
+                    let region_end = here.map_or(file.size_bytes, |l| l.1);
+                    // The entries before the next good frame, or up to the signed size.
+                    let end_index = later.as_ref().map_or_else(
+                        || self.signed.map_or(self.out.size, |s| s.size),
+                        |l| l.2.first_index,
+                    );
+                    let what = fault.to_string();
+                    self.damaged(number, file, offset..region_end, end_index, &what)?;
+                    if here.is_none() {
+                        return Ok(later.is_some());
+                    }
+                    offset = region_end;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Whether a readable frame is just the torn end of a log that crashed: it is faulty, nothing
+    /// signed reaches beyond it, and no good frame stands behind it.
+    fn is_torn(&self, frame: &Frame<'_>, number: usize, offset: u64) -> Result<bool, Stop> {
+        if self.signed.is_some_and(|s| s.size > self.out.size) {
+            return Ok(false);
+        }
+        let sound = frame.payload_is_whole()
+            && frame.header.first_index == self.out.size
+            && self.out.chain.is_none_or(|chain| chain == *frame.prev)
+            && self.out.mac.as_ref().is_none_or(|mac| mac.verify(&frame.hash(), frame.mac))
+            && (self.out.lost || self.root_with(frame) == *frame.root_after);
+        if sound || number + 1 < self.segments.len() {
+            return Ok(false);
+        }
+        let last_byte = offset + frame.size_bytes() as u64 - 1;
+        Ok(self.later(number, last_byte)?.is_none())
+    }
+
+    /// The root after a frame's entries. They are hashed once more when they are taken in: that
+    /// happens only between the last checkpoint and the end.
+    fn root_with(&self, frame: &Frame<'_>) -> Hash {
+        let mut range = self.out.range.clone();
+        for (_, entry) in Entries::new(frame.payload).flatten() {
+            range.append(entry);
+        }
+        range.root()
+    }
+
+    /// The next good frame behind an offset: segment, position, header.
+    fn later(&self, number: usize, offset: u64) -> Result<Option<(usize, u64, FrameHeader)>, Stop> {
+        for (at, file) in self.segments.iter().enumerate().skip(number) {
+            let from = if at == number { offset + 1 } else { 0 };
+            let size = file.size_bytes;
+            let above = self.out.size;
+            let found =
+                find_later_frame(self.storage, &file.name, from, size, self.out.log_id, above)?;
+            if let Some((position, header)) = found {
+                return Ok(Some((at, position, header)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What follows the last frame.
+    fn tail(&mut self, number: usize, file: &FileStat, offset: u64) -> Result<bool, Stop> {
+        let end = nonzero_end(self.storage, &file.name, offset, file.size_bytes)?;
+        let tail = (file.name.clone(), offset, file.size_bytes - offset);
+        if end == offset {
+            self.out.zero_tail = Some(tail);
+        } else {
+            self.out.torn_tail = Some(tail);
+        }
+        for later in self.segments.iter().skip(number + 1) {
+            self.findings.push(
+                Finding::new(FindingKind::WalChain, &later.name)
+                    .index(self.out.size)
+                    .says("no segment behind the end", "a segment")
+                    .by("a segment is begun only when all frames before it are durable"),
+            )?;
+        }
+        Ok(false)
+    }
+
+    /// A frame whose header cannot be read: its entries may still parse.
+    fn damaged(
+        &mut self,
+        number: usize,
+        file: &FileStat,
+        region: std::ops::Range<u64>,
+        end_index: u64,
+        what: &str,
+    ) -> Result<(), Stop> {
+        let first = self.out.size;
+        let finding = Finding::new(FindingKind::WalFrame, &file.name)
+            .at(region.start)
+            .range(first, end_index)
+            .says("a whole frame", what);
+        if self.findings.first_only() {
+            return self.findings.push(finding);
+        }
+        self.out.chain = None;
+        self.entries.lose();
+        let wanted = end_index - first;
+        let length = (region.end - region.start).min(frame_bytes(FRAME_PAYLOAD_BYTES_MAX) as u64);
+        let mut window = Window::new(&file.name);
+        let bytes = window.read(self.storage, region.start, length as usize)?;
+        let payload = bytes.get(FRAME_HEADER_BYTES..).unwrap_or_default();
+        let mut taken = 0;
+        let mut leaves = Vec::new();
+        for item in Entries::new(payload) {
+            let Ok((position, entry)) = item else { break };
+            if taken == wanted || position + entry.len() + FRAME_TRAILER_BYTES > payload.len() {
+                break;
+            }
+            let offset = region.start + (FRAME_HEADER_BYTES + position) as u64;
+            leaves.push((crate::merkle::leaf_hash(entry), offset));
+            taken += 1;
+        }
+        if taken == wanted {
+            for (leaf, offset) in leaves {
+                self.leaf(Some(leaf), number, offset)?;
+            }
+            let end = end_index;
+            self.out.suspects.push(Suspect { finding, first, end, astray: true, broke_at: None });
+        } else {
+            self.findings.push(Finding { kind: FindingKind::RangeChanged, ..finding })?;
+            self.lose_until(end_index, number, region.start)?;
+        }
+        Ok(())
+    }
+
+    /// Entries up to `end` cannot be read.
+    fn lose_until(&mut self, end: u64, number: usize, offset: u64) -> Result<(), Stop> {
+        self.out.lost = true;
+        self.entries.lose();
+        // A hostile index must not make this loop long: beyond the signed size nothing compares.
+        let bound = self.signed.map_or(self.out.size, |s| s.size).min(end);
+        let bound = bound.min(self.out.size.saturating_add(LOST_ENTRIES_MAX));
+        while self.out.size < bound {
+            self.leaf(None, number, offset)?;
+        }
+        self.out.size = end;
+        Ok(())
+    }
+
+    fn leaf(&mut self, leaf: Option<Hash>, number: usize, offset: u64) -> Result<(), Stop> {
+        match leaf {
+            Some(leaf) => self.out.range.append_leaf_hash(leaf),
+            None => self.out.lost = true,
+        }
+        self.out.size += 1;
+        if !self.out.lost && self.signed.is_some_and(|s| s.size == self.out.size) {
+            self.out.root_at_signed = Some(self.out.range.root());
+        }
+        self.tiles.leaf(leaf, LeafPlace { file: number as u32, offset })
+    }
+
+    fn frame(
+        &mut self,
+        frame: &Frame<'_>,
+        number: usize,
+        file: &FileStat,
+        offset: u64,
+    ) -> Result<(), Stop> {
+        let header = frame.header;
+        let name = &file.name;
+        let chain_at = offset + (FRAME_HEADER_BYTES + frame.payload.len()) as u64;
+        let found_before = self.findings.list.len() + self.out.suspects.len();
+
+        if header.first_index < self.out.size {
+            // A frame twice: its entries stand already.
+            self.out.chain = None;
+            return self.findings.push(
+                Finding::new(FindingKind::WalChain, name)
+                    .at(offset)
+                    .range(header.first_index, header.end_index())
+                    .says(format!("a frame from {}", self.out.size), header.first_index),
+            );
+        }
+        if header.first_index > self.out.size {
+            let first = self.out.size;
+            self.findings.push(
+                Finding::new(FindingKind::RangeChanged, name)
+                    .at(offset)
+                    .range(first, header.first_index)
+                    .says(format!("a frame from {first}"), header.first_index)
+                    .by("frames follow one another without a gap"),
+            )?;
+            self.lose_until(header.first_index, number, offset)?;
+            self.out.chain = None;
+        }
+        if self.out.size == 0 {
+            // A damaged GENESIS has another hash: then the header's word is the better one.
+            self.out.log_id = Some(header.log_id);
+            if frame.payload_is_whole()
+                && let Some(Ok((_, genesis))) = Entries::new(frame.payload).nth(1)
+            {
+                self.out.log_id = Some(log_id_of(genesis));
+                self.choose_mac(genesis);
+            }
+        }
+        let first = self.out.size;
+        let end = header.end_index();
+        let frame_finding = |kind| Finding::new(kind, name).range(first, end);
+        if self.out.log_id.is_some_and(|id| id != header.log_id) {
+            self.findings.push(
+                frame_finding(FindingKind::WalChain)
+                    .at(offset + 40)
+                    .says(hex(&self.out.log_id.unwrap_or_default()), hex(&header.log_id))
+                    .by("the log id is a hash of GENESIS"),
+            )?;
+            // Told once: the frames that follow are of the same log.
+            self.out.log_id = Some(header.log_id);
+        }
+        if let Some(chain) = self.out.chain
+            && chain != *frame.prev
+        {
+            self.findings.push(
+                frame_finding(FindingKind::WalChain)
+                    .at(chain_at)
+                    .says(hex(&chain), hex(frame.prev))
+                    .by("each frame names the one before with its MAC"),
+            )?;
+        }
+        let whole = frame.payload_is_whole();
+        if !whole {
+            let finding = frame_finding(FindingKind::WalFrame)
+                .at(offset + FRAME_HEADER_BYTES as u64)
+                .says("the crc32c of the payload", "another");
+            if self.findings.first_only() {
+                return self.findings.push(finding);
+            }
+            let astray = !payload_parses(frame);
+            if self.out.suspects.len() < self.findings.max {
+                self.out.suspects.push(Suspect { finding, first, end, astray, broke_at: None });
+            }
+            self.entries.lose();
+        } else if !payload_parses(frame) {
+            self.findings.push(
+                frame_finding(FindingKind::BundleLength)
+                    .at(offset + FRAME_HEADER_BYTES as u64)
+                    .says(format!("{} entries", header.count), "another number"),
+            )?;
+        }
+        self.entries_of(frame, number, file, offset, whole)?;
+        if self.out.size < end {
+            self.lose_until(end, number, offset)?;
+        }
+        if !self.out.lost && self.out.range.root() != *frame.root_after {
+            let finding = frame_finding(FindingKind::WalFrame)
+                .at(chain_at + 32)
+                .says(hex(&self.out.range.root()), hex(frame.root_after))
+                .by("the entries of this frame and of those before");
+            let suspect = Suspect { finding, first: 0, end, astray: false, broke_at: None };
+            self.out.suspects.push(suspect);
+            // Once is enough: every later root follows from the same change.
+            self.out.lost = true;
+        }
+        self.check_mac(frame, offset, &frame_finding)?;
+        if let Some(at) = frame.padding.iter().position(|b| *b != 0) {
+            let padding_at = offset + (frame.size_bytes() - frame.padding.len() + at) as u64;
+            self.findings.push(
+                frame_finding(FindingKind::WalPadding)
+                    .at(padding_at)
+                    .says(0, frame.padding[at])
+                    .by("a frame is filled up with zeros"),
+            )?;
+        }
+        // Behind a fault the next link is taken as it stands, so that one fault is told once.
+        let sound = self.findings.list.len() + self.out.suspects.len() == found_before;
+        let chain = chain_value(&frame.hash(), frame.mac);
+        self.out.chain = sound.then_some(chain);
+        let closed = self.entries.last == Some(cwts_types::EntryType::Close);
+        let signed_end = self.wal_head.is_some_and(|h| h.size == end && h.root == chain);
+        self.out.head_seen |= closed && signed_end;
+        Ok(())
+    }
+
+    fn entries_of(
+        &mut self,
+        frame: &Frame<'_>,
+        number: usize,
+        file: &FileStat,
+        offset: u64,
+        whole: bool,
+    ) -> Result<(), Stop> {
+        let end = frame.header.end_index();
+        for item in Entries::new(frame.payload) {
+            if self.out.size == end {
+                break;
+            }
+            let (position, entry) = match item {
+                Ok(entry) => entry,
+                Err(fault) => {
+                    let at = offset + (FRAME_HEADER_BYTES + fault.offset) as u64;
+                    if let Some(suspect) = self.out.suspects.last_mut().filter(|s| s.end == end) {
+                        suspect.broke_at = Some((self.out.size, at));
+                    }
+                    break;
+                }
+            };
+            let index = self.out.size;
+            let offset = offset + (FRAME_HEADER_BYTES + position) as u64;
+            if whole {
+                let place = Place { file: &file.name, offset, index };
+                let before = (!self.out.lost).then_some(&self.out.range);
+                self.entries.take(&place, entry, before, self.findings)?;
+            }
+            // The length is part of the place: a change of it moves the entry.
+            self.leaf(Some(crate::merkle::leaf_hash(entry)), number, offset)?;
+        }
+        Ok(())
+    }
+
+    /// In a replay anyone can derive the MAC key; else `K_0` is needed, and GENESIS names it.
+    fn choose_mac(&mut self, genesis: &[u8]) {
+        let Ok(cwts_types::Entry { body: cwts_types::Body::Genesis(genesis), .. }) =
+            cwts_types::Entry::decode(genesis)
+        else {
+            return;
+        };
+        let chain = if genesis.k0_sha256 == [0; 32] {
+            Some(KeyChain::replay(&genesis.salt))
+        } else {
+            self.keys.clone().filter(|keys| keys.digest() == genesis.k0_sha256)
+        };
+        self.out.macs_checked = chain.is_some();
+        self.out.mac = chain.map(|chain| chain.frame_mac());
+    }
+
+    fn check_mac(
+        &mut self,
+        frame: &Frame<'_>,
+        offset: u64,
+        finding: &dyn Fn(FindingKind) -> Finding,
+    ) -> Result<(), Stop> {
+        if frame.header.key_epoch != 0 {
+            return self.findings.push(
+                finding(FindingKind::WalHmac)
+                    .at(offset + 24)
+                    .says("key epoch 0", frame.header.key_epoch)
+                    .by("no KEY_EPOCH entry opened another"),
+            );
+        }
+        let Some(mac) = &self.out.mac else { return Ok(()) };
+        if mac.verify(&frame.hash(), frame.mac) {
+            return Ok(());
+        }
+        let at = offset + (FRAME_HEADER_BYTES + frame.payload.len() + 64) as u64;
+        self.findings.push(
+            finding(FindingKind::WalHmac)
+                .at(at)
+                .says("the MAC of this frame", hex(frame.mac))
+                .by("the frame key of epoch 0"),
+        )
+    }
+}
+
+/// Whether the payload holds exactly as many entries as the header says.
+fn payload_parses(frame: &Frame<'_>) -> bool {
+    let count = frame.header.count as usize;
+    let mut seen = 0;
+    for item in Entries::new(frame.payload) {
+        if item.is_err() {
+            return false;
+        }
+        seen += 1;
+    }
+    seen == count
+}
+
+/// Entries that are counted as lost one by one; a stated index beyond is taken at its word.
+const LOST_ENTRIES_MAX: u64 = 1 << 24;

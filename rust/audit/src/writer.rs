@@ -1,0 +1,513 @@
+//! The only appender: entries in, durable frames, tiles and signed checkpoints out.
+//!
+//! Invariants: exactly one frame is not yet synced, so that recovery can tell a torn tail from
+//! tampering; nothing above the durable size is ever signed; after an I/O error nothing more is
+//! written, because a second fsync may claim success for pages that the system has dropped.
+
+use std::error::Error;
+
+use crate::frame::{
+    ENTRY_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_BYTES, FRAME_PAYLOAD_BYTES_MAX, FrameHeader,
+    LENGTH_BYTES, SEGMENT_DIRECTORY, chain_value, frame_bytes, frame_hash, segment_name,
+};
+use crate::keys::{FrameMac, Keys};
+use crate::merkle::{CompactRange, Hash, leaf_hash};
+use crate::note::{Checkpoint, NoteError, SigningKey};
+use crate::storage::{LOCK_FILE, Storage, StorageError, TEMPORARY, replace_file};
+use crate::tile::{TileBuilder, TileId};
+
+/// The newest signed checkpoint.
+pub const CHECKPOINT_FILE: &str = "checkpoint";
+/// The signed end of the frame chain of a closed log.
+pub const WAL_HEAD_FILE: &str = "wal.head";
+/// The log's verification key.
+pub const VKEY_FILE: &str = "log.vkey";
+
+/// Why the log refuses.
+#[derive(Debug, thiserror::Error)]
+pub enum LogError {
+    /// Another writer holds the log.
+    #[error("another writer holds the log")]
+    InUse,
+    /// The directory already holds a log.
+    #[error("`{file}` exists: there is a log here already")]
+    Exists {
+        /// What was found.
+        file: String,
+    },
+    /// There is no log, or none whose creation was finished.
+    #[error("there is no log here")]
+    Empty,
+    /// The entry's length does not fit 16 bits.
+    #[error("the entry has {bytes} bytes, at most {ENTRY_BYTES_MAX} fit")]
+    EntryTooLong {
+        /// Its length.
+        bytes: usize,
+    },
+    /// A new log starts with SCHEMA and GENESIS.
+    #[error("a new log needs at least 2 entries to start with, {count} were given")]
+    FirstEntries {
+        /// How many were given.
+        count: usize,
+    },
+    /// An earlier I/O error has ended this writer.
+    #[error("an earlier I/O error has ended this writer")]
+    Failed,
+    /// Bytes that a crash cannot leave behind.
+    #[error("tampering: `{file}` at byte {offset}: {what}")]
+    Tamper {
+        /// Which file.
+        file: String,
+        /// Where.
+        offset: u64,
+        /// What is wrong there.
+        what: String,
+    },
+    /// Less is left than was signed, or something else.
+    #[error("rollback: {what}")]
+    Rollback {
+        /// What is missing or differs.
+        what: String,
+    },
+    /// The MAC key is not this log's.
+    #[error("the frame key is not this log's: the MAC of the first frame does not verify")]
+    WrongKey,
+    /// A name or note is malformed.
+    #[error(transparent)]
+    Note(#[from] NoteError),
+    /// The caller refused an entry while the log was opened.
+    #[error("entry {index}: {source}")]
+    Visit {
+        /// Which.
+        index: u64,
+        /// Why.
+        source: VisitError,
+    },
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(StorageError),
+}
+
+/// What a visitor of entries may fail with.
+pub type VisitError = Box<dyn Error + Send + Sync>;
+
+impl From<StorageError> for LogError {
+    fn from(error: StorageError) -> Self {
+        match error {
+            StorageError::InUse => Self::InUse,
+            other => Self::Storage(other),
+        }
+    }
+}
+
+/// What may be chosen when a log is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// A segment is left for the next one before it would pass this length.
+    pub segment_bytes: u64,
+    /// Whether closing waits for the tiles to be durable. They can be rebuilt, so a log that is
+    /// made again at will (a replay) need not wait.
+    pub sync_tiles: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { segment_bytes: SEGMENT_BYTES, sync_tiles: true }
+    }
+}
+
+/// The open log.
+#[derive(Debug)]
+pub struct Writer<S: Storage> {
+    pub(crate) storage: S,
+    pub(crate) signing: SigningKey,
+    pub(crate) mac: FrameMac,
+    pub(crate) options: Options,
+    pub(crate) log_id: [u8; 8],
+    /// Everything pushed, durable or not.
+    pub(crate) range: CompactRange,
+    pub(crate) tiles: TileBuilder,
+    /// What the next frame's `prev` is.
+    pub(crate) chain: Hash,
+    pub(crate) durable_size: u64,
+    pub(crate) durable_root: Hash,
+    pub(crate) segment: Segment,
+    /// Header space, then the payload of the frame that is being filled.
+    pub(crate) frame: Vec<u8>,
+    pub(crate) frame_entries: usize,
+    pub(crate) last_utc_ns: u64,
+    pub(crate) checkpoint: Option<Checkpoint>,
+    /// Partial tiles of the last checkpoint, to be removed after the next.
+    pub(crate) partial_tiles: Vec<TileId>,
+    pub(crate) failed: bool,
+}
+
+/// The segment that is being written.
+#[derive(Debug)]
+pub(crate) struct Segment {
+    pub(crate) name: String,
+    /// Where the next frame goes.
+    pub(crate) position: u64,
+    /// Up to where zeros were written and synced.
+    pub(crate) zeroed: u64,
+}
+
+impl<S: Storage> Writer<S> {
+    /// Starts a log in an empty directory with these entries: SCHEMA, GENESIS, and what else
+    /// belongs to the start. They are durable and under a signed checkpoint on return.
+    pub fn create(
+        mut storage: S,
+        keys: Keys,
+        first_entries: &[&[u8]],
+        utc_ns: u64,
+        options: Options,
+    ) -> Result<Self, LogError> {
+        let Some(genesis) = first_entries.get(1) else {
+            return Err(LogError::FirstEntries { count: first_entries.len() });
+        };
+        storage.lock()?;
+        if let Some(file) = storage.list()?.into_iter().find(|f| f.name != LOCK_FILE) {
+            return Err(LogError::Exists { file: file.name });
+        }
+        let vkey = format!("{}\n", keys.signing.verify_key());
+        replace_file(&mut storage, VKEY_FILE, vkey.as_bytes())?;
+        let segment = start_segment(&mut storage, 0)?;
+        let log_id = log_id_of(genesis);
+        let mut writer = Self::empty(storage, keys, options, log_id, segment);
+        for entry in first_entries {
+            writer.last_utc_ns = utc_ns;
+            writer.push(entry)?;
+        }
+        writer.commit(utc_ns)?;
+        writer.checkpoint()?;
+        Ok(writer)
+    }
+
+    pub(crate) fn empty(
+        storage: S,
+        keys: Keys,
+        options: Options,
+        log_id: [u8; 8],
+        segment: Segment,
+    ) -> Self {
+        let range = CompactRange::new();
+        let mut frame = Vec::with_capacity(FRAME_CAPACITY_BYTES);
+        frame.resize(FRAME_HEADER_BYTES, 0);
+        Self {
+            storage,
+            mac: keys.chain.frame_mac(),
+            signing: keys.signing,
+            options,
+            log_id,
+            durable_root: range.root(),
+            range,
+            tiles: TileBuilder::new(),
+            chain: CHAIN_START,
+            durable_size: 0,
+            segment,
+            frame,
+            frame_entries: 0,
+            last_utc_ns: 0,
+            checkpoint: None,
+            partial_tiles: Vec::new(),
+            failed: false,
+        }
+    }
+
+    /// Appends an entry and gives its index. It is durable after the next [`Writer::commit`]; a
+    /// full frame is committed first, under the time of the last commit.
+    #[inline]
+    pub fn push(&mut self, entry: &[u8]) -> Result<u64, LogError> {
+        if self.failed {
+            return Err(LogError::Failed);
+        }
+        let Ok(length) = u16::try_from(entry.len()) else {
+            return Err(LogError::EntryTooLong { bytes: entry.len() });
+        };
+        if !self.fits(entry.len()) {
+            self.commit(self.last_utc_ns)?;
+        }
+        let index = self.range.size();
+        let leaf = self.range.append(entry);
+        self.tiles.append(leaf);
+        self.frame.extend_from_slice(&length.to_be_bytes());
+        self.frame.extend_from_slice(entry);
+        self.frame_entries += 1;
+        Ok(index)
+    }
+
+    /// Whether an entry of this length still goes into the frame that is being filled.
+    #[inline]
+    pub fn fits(&self, entry_bytes: usize) -> bool {
+        let payload = self.frame.len() - FRAME_HEADER_BYTES + LENGTH_BYTES + entry_bytes;
+        self.frame_entries < FRAME_ENTRIES_MAX && payload <= FRAME_PAYLOAD_BYTES_MAX
+    }
+
+    /// Makes everything pushed durable and gives the durable size.
+    pub fn commit(&mut self, utc_ns: u64) -> Result<u64, LogError> {
+        if self.failed {
+            return Err(LogError::Failed);
+        }
+        self.last_utc_ns = utc_ns;
+        if self.frame_entries == 0 {
+            return Ok(self.durable_size);
+        }
+        let done = self.commit_frame(utc_ns);
+        self.note_failure(done)?;
+        Ok(self.durable_size)
+    }
+
+    /// Writes the tiles of the durable size, signs it, and puts the checkpoint in place.
+    pub fn checkpoint(&mut self) -> Result<Checkpoint, LogError> {
+        if self.failed {
+            return Err(LogError::Failed);
+        }
+        if let Some(last) = &self.checkpoint
+            && last.size == self.durable_size
+        {
+            return Ok(last.clone());
+        }
+        let done = self.publish(false);
+        self.note_failure(done)
+    }
+
+    /// Ends the log. `close_entry` encodes CLOSE from the size and root before it.
+    pub fn close(
+        mut self,
+        utc_ns: u64,
+        close_entry: impl FnOnce(u64, Hash) -> Vec<u8>,
+    ) -> Result<Checkpoint, LogError> {
+        let entry = close_entry(self.range.size(), self.range.root());
+        self.push(&entry)?;
+        self.commit(utc_ns)?;
+        let done = self.finish();
+        self.note_failure(done)
+    }
+
+    /// Entries pushed, durable or not.
+    pub fn size(&self) -> u64 {
+        self.range.size()
+    }
+
+    /// The root over everything pushed.
+    pub fn root(&self) -> Hash {
+        self.range.root()
+    }
+
+    /// Entries that no crash can take away.
+    pub fn durable_size(&self) -> u64 {
+        self.durable_size
+    }
+
+    /// Whether an I/O error has ended this writer.
+    pub fn has_failed(&self) -> bool {
+        self.failed
+    }
+
+    /// First 8 bytes of the leaf hash of GENESIS.
+    pub fn log_id(&self) -> [u8; 8] {
+        self.log_id
+    }
+
+    /// The log's origin.
+    pub fn origin(&self) -> &str {
+        self.signing.verify_key().name()
+    }
+
+    /// The files, for what stands beside the log: kill state, requests.
+    pub fn storage_mut(&mut self) -> &mut S {
+        &mut self.storage
+    }
+
+    pub(crate) fn note_failure<T>(&mut self, done: Result<T, LogError>) -> Result<T, LogError> {
+        self.failed |= done.is_err();
+        done
+    }
+
+    fn commit_frame(&mut self, utc_ns: u64) -> Result<(), LogError> {
+        let payload_bytes = self.frame.len() - FRAME_HEADER_BYTES;
+        let root = self.range.root();
+        let header = FrameHeader {
+            count: self.frame_entries as u32,
+            first_index: self.durable_size,
+            key_epoch: self.mac.epoch(),
+            payload_bytes: payload_bytes as u32,
+            payload_crc: crc32c::crc32c(&self.frame[FRAME_HEADER_BYTES..]),
+            log_id: self.log_id,
+            utc_ns,
+        }
+        .encode();
+        let hash = frame_hash(&header, &self.chain, &root);
+        let mac = self.mac.compute(&hash);
+        self.frame[..FRAME_HEADER_BYTES].copy_from_slice(&header);
+        for part in [&self.chain, &root, &mac] {
+            self.frame.extend_from_slice(part);
+        }
+        self.frame.resize(frame_bytes(payload_bytes), 0);
+
+        self.make_room(self.frame.len() as u64)?;
+        self.storage.write_at(&self.segment.name, self.segment.position, &self.frame)?;
+        self.storage.sync_data(&self.segment.name)?;
+
+        self.segment.position += self.frame.len() as u64;
+        self.chain = chain_value(&hash, &mac);
+        self.durable_size = self.range.size();
+        self.durable_root = root;
+        self.frame.truncate(FRAME_HEADER_BYTES);
+        self.frame_entries = 0;
+        if self.tiles.backlog() >= TILE_BACKLOG_MAX {
+            self.write_full_tiles()?;
+        }
+        Ok(())
+    }
+
+    /// Makes sure that zeros were written and synced where the next frame goes: a sync of the
+    /// frame then changes no metadata, which is what makes it fast.
+    fn make_room(&mut self, frame_bytes: u64) -> Result<(), LogError> {
+        let full = self.segment.position + frame_bytes > self.options.segment_bytes;
+        if full && self.segment.position > 0 {
+            // The old segment ends with its last frame, so that each of its bytes is covered.
+            self.trim_segment()?;
+            self.segment = start_segment(&mut self.storage, self.durable_size)?;
+        }
+        let end = self.segment.position + frame_bytes;
+        if end <= self.segment.zeroed {
+            return Ok(());
+        }
+        let step = self.segment.zeroed.clamp(ZERO_STEP_BYTES_MIN, ZERO_STEP_BYTES_MAX);
+        let wanted = (self.segment.zeroed + step).min(self.options.segment_bytes).max(end);
+        let mut at = self.segment.zeroed;
+        while at < wanted {
+            let count = (wanted - at).min(ZEROS.len() as u64);
+            self.storage.write_at(&self.segment.name, at, &ZEROS[..count as usize])?;
+            at += count;
+        }
+        self.storage.sync_data(&self.segment.name)?;
+        self.segment.zeroed = wanted;
+        Ok(())
+    }
+
+    fn trim_segment(&mut self) -> Result<(), LogError> {
+        self.storage.set_len(&self.segment.name, self.segment.position)?;
+        self.storage.sync_data(&self.segment.name)?;
+        self.segment.zeroed = self.segment.position;
+        Ok(())
+    }
+
+    fn publish(&mut self, sync_tiles: bool) -> Result<Checkpoint, LogError> {
+        self.write_full_tiles()?;
+        let mut partial = Vec::new();
+        let (tiles, storage) = (&self.tiles, &mut self.storage);
+        tiles.partial(self.durable_size, |tile, hashes| {
+            partial.push(tile);
+            write_tile(storage, tile, hashes)
+        })?;
+        if sync_tiles {
+            self.storage.syncfs()?;
+        }
+        let checkpoint = Checkpoint {
+            origin: self.origin().to_owned(),
+            size: self.durable_size,
+            root: self.durable_root,
+        };
+        let note = self.signing.sign(&checkpoint.encode())?;
+        replace_file(&mut self.storage, CHECKPOINT_FILE, note.encode().as_bytes())?;
+        for old in std::mem::replace(&mut self.partial_tiles, partial) {
+            if !self.partial_tiles.contains(&old) {
+                self.storage.unlink(&old.path())?;
+            }
+        }
+        self.checkpoint = Some(checkpoint.clone());
+        Ok(checkpoint)
+    }
+
+    /// Writes the tiles that are full at the durable size.
+    fn write_full_tiles(&mut self) -> Result<(), LogError> {
+        let (tiles, storage) = (&mut self.tiles, &mut self.storage);
+        Ok(tiles.take_full(self.durable_size, |tile, hashes| write_tile(storage, tile, hashes))?)
+    }
+
+    fn finish(&mut self) -> Result<Checkpoint, LogError> {
+        self.trim_segment()?;
+        let checkpoint = self.publish(self.options.sync_tiles)?;
+        let head = wal_head_text(self.origin(), self.durable_size, self.chain);
+        let note = self.signing.sign(&head)?;
+        replace_file(&mut self.storage, WAL_HEAD_FILE, note.encode().as_bytes())?;
+        Ok(checkpoint)
+    }
+}
+
+/// The log's id: first 8 bytes of the leaf hash of GENESIS, whose salt no other log has.
+pub fn log_id_of(genesis: &[u8]) -> [u8; 8] {
+    let leaf = leaf_hash(genesis);
+    let mut id = [0; 8];
+    id.copy_from_slice(&leaf[..8]);
+    id
+}
+
+/// The signed text of `wal.head`: like a checkpoint, of the frame chain instead of the tree.
+pub(crate) fn wal_head_text(origin: &str, size: u64, chain: Hash) -> String {
+    Checkpoint { origin: wal_head_origin(origin), size, root: chain }.encode()
+}
+
+pub(crate) fn wal_head_origin(origin: &str) -> String {
+    format!("{origin}{WAL_HEAD_SUFFIX}")
+}
+
+fn start_segment<S: Storage>(storage: &mut S, first_index: u64) -> Result<Segment, LogError> {
+    let name = segment_name(first_index);
+    storage.create(&name)?;
+    storage.sync_dir(SEGMENT_DIRECTORY)?;
+    storage.sync_dir("")?;
+    Ok(Segment { name, position: 0, zeroed: 0 })
+}
+
+pub(crate) fn write_tile(
+    storage: &mut impl Storage,
+    tile: TileId,
+    hashes: &[Hash],
+) -> Result<(), StorageError> {
+    let name = tile.path();
+    let temporary = format!("{name}{TEMPORARY}");
+    storage.create(&temporary)?;
+    storage.write_at(&temporary, 0, hashes.as_flattened())?;
+    storage.rename(&temporary, &name)
+}
+
+/// How a stored tile compares with what it must be.
+pub(crate) enum StoredTile {
+    Equal,
+    Missing,
+    Differs,
+}
+
+pub(crate) fn stored_tile(
+    storage: &impl Storage,
+    tile: TileId,
+    hashes: &[Hash],
+) -> Result<StoredTile, StorageError> {
+    let bytes = hashes.as_flattened();
+    // One byte more than expected tells a file that is longer.
+    let mut stored = vec![0; bytes.len() + 1];
+    match storage.read_at(&tile.path(), 0, &mut stored) {
+        Ok(count) if stored[..count] == *bytes => Ok(StoredTile::Equal),
+        Ok(_) => Ok(StoredTile::Differs),
+        Err(StorageError::Missing { .. }) => Ok(StoredTile::Missing),
+        Err(other) => Err(other),
+    }
+}
+
+/// The chain value before the first frame.
+pub(crate) const CHAIN_START: Hash = [0; 32];
+/// How the origin of `wal.head` ends, so that no checkpoint can be taken for one.
+const WAL_HEAD_SUFFIX: &str = "/wal-head";
+/// The length of a segment.
+const SEGMENT_BYTES: u64 = 64 << 20;
+/// Zeros are written in steps that double: a new log is made quickly, a busy one seldom waits.
+const ZERO_STEP_BYTES_MIN: u64 = 256 << 10;
+const ZERO_STEP_BYTES_MAX: u64 = 8 << 20;
+static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
+/// Room for a full frame of hot entries without growing.
+const FRAME_CAPACITY_BYTES: usize = 1 << 20;
+/// Leaf hashes that wait for tiles, between checkpoints: 8 MiB.
+pub(crate) const TILE_BACKLOG_MAX: usize = 1 << 18;
