@@ -1,0 +1,19 @@
+//! Decoders of market files, and the generator of order flow. No clock, no threads, no I/O.
+#![forbid(unsafe_code)]
+
+#[cfg(feature = "columnar")]
+pub mod columnar;
+pub mod compress;
+pub mod csv;
+pub mod csv_rows;
+pub mod decimal;
+pub mod decoder;
+pub mod error;
+pub mod event;
+mod intern;
+pub mod lobster;
+pub mod rfc3339;
+pub mod sniff;
+pub mod source;
+pub mod synth;
+mod words;
