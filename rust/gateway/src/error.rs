@@ -1,0 +1,127 @@
+//! Everything that can go wrong with a gateway, each with a stable code.
+
+use cwts_audit::{LogError, NoteError, StorageError};
+use cwts_feeds::error::FeedError;
+use cwts_risk::{StepError, UnknownScope, limits::LimitErrors};
+
+/// A gateway operation that failed. A refused order is no error.
+#[derive(Debug, thiserror::Error)]
+pub enum GatewayError {
+    /// The limits file is wrong; nothing was applied.
+    #[error("{path}: {errors}")]
+    Limits {
+        /// The file.
+        path: String,
+        /// Everything that is wrong with it.
+        errors: LimitErrors,
+    },
+    /// The limits file uses a key that only a replay may use.
+    #[error("{path}: `{key}` is for replays only: a live gateway refuses what is not limited")]
+    ReplayOnly {
+        /// The file.
+        path: String,
+        /// The key.
+        key: &'static str,
+    },
+    /// A registered account cannot move to another parent.
+    #[error("{path}: {what}")]
+    LimitChange {
+        /// The file.
+        path: String,
+        /// What cannot change.
+        what: String,
+    },
+    /// The log refused.
+    #[error("log {dir}: {source}")]
+    Log {
+        /// The directory.
+        dir: String,
+        /// Why.
+        source: LogError,
+    },
+    /// The log's writer has stopped: nothing is released any more.
+    #[error("the log has failed and the gateway is halted: {why}")]
+    LogFailed {
+        /// The first error.
+        why: String,
+    },
+    /// The log's entries do not fit this release.
+    #[error("log entry {index}: {source}")]
+    Step {
+        /// The entry.
+        index: u64,
+        /// Why.
+        source: StepError,
+    },
+    /// A key is missing or damaged.
+    #[error("key {path}: {why}")]
+    Key {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// A text names no scope.
+    #[error(transparent)]
+    Scope(#[from] UnknownScope),
+    /// Who may do what, and with whom.
+    #[error("{0}")]
+    Permission(String),
+    /// A file beside the log could not be written or read.
+    #[error("{path}: {source}")]
+    File {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// An input is wrong.
+    #[error(transparent)]
+    Feed(#[from] FeedError),
+    /// A replay's input does not fit its bounds or options.
+    #[error("{0}")]
+    Replay(String),
+    /// The caller cancelled.
+    #[error("cancelled")]
+    Cancelled,
+    /// Used after close.
+    #[error("the gateway is closed")]
+    Closed,
+}
+
+impl GatewayError {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Limits { .. } => "LIMITS",
+            Self::ReplayOnly { .. } => "REPLAY_ONLY",
+            Self::LimitChange { .. } => "LIMIT_CHANGE",
+            Self::Log { source: LogError::InUse, .. } => "LOG_IN_USE",
+            Self::Log { source: LogError::Tamper { .. }, .. } => "TAMPER",
+            Self::Log { source: LogError::Rollback { .. }, .. } => "ROLLBACK",
+            Self::Log { .. } => "LOG",
+            Self::LogFailed { .. } => "LOG_FAILED",
+            Self::Step { .. } => "STEP",
+            Self::Key { .. } => "KEY",
+            Self::Scope(_) => "UNKNOWN_SCOPE",
+            Self::Permission(_) => "PERMISSION",
+            Self::File { .. } => "FILE",
+            Self::Feed(_) => "INPUT",
+            Self::Replay(_) => "REPLAY",
+            Self::Cancelled => "CANCELLED",
+            Self::Closed => "CLOSED",
+        }
+    }
+}
+
+impl From<StorageError> for GatewayError {
+    fn from(error: StorageError) -> Self {
+        Self::Log { dir: String::new(), source: LogError::from(error) }
+    }
+}
+
+impl From<NoteError> for GatewayError {
+    fn from(error: NoteError) -> Self {
+        Self::Log { dir: String::new(), source: LogError::Note(error) }
+    }
+}

@@ -1,0 +1,430 @@
+//! The live gateway: one writer that numbers, decides, logs and releases.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cwts_audit::Checkpoint;
+use cwts_audit::holds::HoldsFold;
+use cwts_risk::{Engine, ExecEffect, Outcome};
+use cwts_types::{
+    Body, Control, Decision, Entry, EntryType, Exec, Gap, HEADER_BYTES, Header, Level, Order,
+    Reference, ReleaseDenied, ReleaseMode, Verdict, Violation, producer, reference_flag,
+};
+
+use crate::clock::{Clock, Now};
+use crate::log::LogTail;
+use crate::{GatewayError, KillSwitch};
+
+/// Every order goes through here; exactly one thread at a time.
+#[derive(Debug)]
+pub struct Gateway {
+    pub(crate) engine: Engine,
+    pub(crate) log: Option<LogTail>,
+    pub(crate) dir: Option<PathBuf>,
+    pub(crate) clock: Clock,
+    pub(crate) switch: Arc<KillSwitch>,
+    /// The switch's number that was dealt with.
+    pub(crate) seen_epoch: u64,
+    pub(crate) holds: HoldsFold,
+    pub(crate) release: ReleaseMode,
+    /// Entries so far of [`producer::GATEWAY`] and [`producer::API`].
+    pub(crate) produced: [u64; 2],
+    pub(crate) next_order_id: u64,
+    pub(crate) next_index: u64,
+    pub(crate) gap: Option<Gap>,
+    pub(crate) backpressure: u64,
+    pub(crate) failed: Option<String>,
+}
+
+/// What became of one order at the gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submitted {
+    /// The decision and its details.
+    pub outcome: Outcome,
+    /// The order as it was numbered.
+    pub order: Order,
+}
+
+impl Gateway {
+    /// The risk engine, to read.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The kill switch, to halt from any thread.
+    pub fn switch(&self) -> Arc<KillSwitch> {
+        Arc::clone(&self.switch)
+    }
+
+    /// The log's directory.
+    pub fn dir(&self) -> Option<&Path> {
+        self.dir.as_deref()
+    }
+
+    /// Orders refused because the log had no room.
+    pub fn backpressure(&self) -> u64 {
+        self.backpressure
+    }
+
+    /// The newest signed checkpoint.
+    pub fn checkpoint(&self) -> Option<Checkpoint> {
+        self.log.as_ref().and_then(LogTail::checkpoint)
+    }
+
+    /// Index of the next entry.
+    pub fn next_index(&self) -> u64 {
+        self.log.as_ref().map_or(self.next_index, LogTail::next_index)
+    }
+
+    /// Entries that no crash can take away.
+    pub fn durable(&self) -> u64 {
+        self.log.as_ref().map_or(0, LogTail::durable)
+    }
+
+    /// Decides an order and changes nothing; it is not logged.
+    #[inline]
+    pub fn check(&mut self, order: &Order) -> Result<Outcome, GatewayError> {
+        self.attend()?;
+        let mut order = *order;
+        if order.ts == 0 {
+            order.ts = self.engine.last_ts();
+        }
+        Ok(self.engine.check(&order))
+    }
+
+    /// Decides an order at the time of the clock and changes nothing; it is not logged.
+    #[inline]
+    pub fn check_now(&mut self, order: &Order) -> Result<Outcome, GatewayError> {
+        let mut order = *order;
+        order.ts = self.clock.now().utc_ns;
+        self.check(&order)
+    }
+
+    /// Decides, reserves, logs and releases. A refused order is an answer, not an error.
+    ///
+    /// # Errors
+    /// The log has failed: the gateway is halted, and nothing is released any more.
+    #[inline]
+    pub fn submit(&mut self, order: &Order) -> Result<Submitted, GatewayError> {
+        let now = self.clock.now();
+        self.submit_at(order, now)
+    }
+
+    /// The next id that the gateway gives to an order without one.
+    fn take_order_id(&mut self) -> u64 {
+        let id = self.next_order_id;
+        self.next_order_id += 1;
+        id
+    }
+
+    pub(crate) fn submit_at(&mut self, order: &Order, now: Now) -> Result<Submitted, GatewayError> {
+        self.attend()?;
+        let mut order = *order;
+        order.ts = now.utc_ns;
+        if order.order_id == 0 {
+            order.order_id = self.take_order_id();
+        }
+        order.seq = self.next_index();
+        let is_cancel = order.kind == 3 || order.kind == 4;
+        if let Some(log) = &mut self.log {
+            // Cancels may use the reserve; anything else needs room beyond it.
+            let room = if is_cancel { log.wait_room(2) } else { log.has_room(2) };
+            if !room {
+                return self.refuse_unlogged(order, now);
+            }
+        }
+        self.flush_gap(now);
+        order.seq = self.next_index();
+        let outcome = self.engine.decide(&order, false);
+        self.append_pair(&order, &outcome, now)?;
+        if outcome.decision.verdict == Verdict::Accept as u8 {
+            return self.release(order, outcome, now);
+        }
+        if self.release == ReleaseMode::Durable && is_cancel {
+            self.sync()?;
+        }
+        Ok(Submitted { outcome, order })
+    }
+
+    /// The last gate: durable if asked for, and no halt since the decision.
+    fn release(
+        &mut self,
+        order: Order,
+        mut outcome: Outcome,
+        now: Now,
+    ) -> Result<Submitted, GatewayError> {
+        if self.release == ReleaseMode::Durable {
+            self.sync()?;
+        }
+        if self.switch.epoch() == self.seen_epoch {
+            return Ok(Submitted { outcome, order });
+        }
+        // A halt came in between: take it in, and ask again whether this order may leave.
+        self.attend()?;
+        let halted = self.engine.check_release(&order);
+        if !halted.is_empty() {
+            self.engine.deny_release(order.order_id);
+            let denied = ReleaseDenied {
+                order_seq: order.seq,
+                order_id: order.order_id,
+                kill_epoch: self.engine.kill_epoch(),
+            };
+            self.append(Body::ReleaseDenied(denied), now, 0)?;
+            outcome.decision.verdict = Verdict::Reject as u8;
+            outcome.decision = outcome.decision.with_violations(&halted);
+            outcome.violations = halted;
+        }
+        Ok(Submitted { outcome, order })
+    }
+
+    /// Takes an execution report in.
+    ///
+    /// # Errors
+    /// The log has failed.
+    pub fn on_execution_report(&mut self, exec: &Exec) -> Result<ExecEffect, GatewayError> {
+        self.attend()?;
+        let now = self.clock.now();
+        self.flush_gap(now);
+        let exec = Exec { seq: self.next_index(), ts: now.utc_ns, ..*exec };
+        self.append(Body::Exec(exec), now, 1)?;
+        Ok(self.engine.exec(&exec))
+    }
+
+    /// Sets a reference price.
+    ///
+    /// # Errors
+    /// The log has failed.
+    pub fn set_reference(
+        &mut self,
+        instrument: u32,
+        px: i64,
+        bid: i64,
+        ask: i64,
+        ts: Option<u64>,
+    ) -> Result<(), GatewayError> {
+        self.attend()?;
+        let now = self.clock.now();
+        self.flush_gap(now);
+        let ts = ts.unwrap_or(now.utc_ns).min(now.utc_ns);
+        let flags = reference_flag::EXTERNAL;
+        let body = Reference { instrument, flags, px, bid, ask, ts, ..Reference::default() };
+        self.append(Body::Reference(body), now, 1)?;
+        self.engine.reference(instrument, px, ts);
+        Ok(())
+    }
+
+    /// Waits until everything so far is durable.
+    ///
+    /// # Errors
+    /// The log has failed.
+    pub fn sync(&mut self) -> Result<(), GatewayError> {
+        let Some(log) = &self.log else { return Ok(()) };
+        match log.wait_durable() {
+            Ok(()) => Ok(()),
+            Err(why) => Err(self.fail(why)),
+        }
+    }
+
+    /// Looks at the kill switch and the log's health; every call passes here first.
+    #[inline]
+    pub(crate) fn attend(&mut self) -> Result<(), GatewayError> {
+        if let Some(why) = self.log.as_ref().and_then(LogTail::failure) {
+            return Err(self.fail(why));
+        }
+        if let Some(why) = &self.failed {
+            return Err(GatewayError::LogFailed { why: why.clone() });
+        }
+        if self.switch.epoch() != self.seen_epoch {
+            self.take_requests()?;
+        }
+        Ok(())
+    }
+
+    #[cold]
+    pub(crate) fn fail(&mut self, why: String) -> GatewayError {
+        self.failed = Some(why.clone());
+        GatewayError::LogFailed { why }
+    }
+
+    /// A refusal that the log has no room for: counted, and told by a GAP when room returns.
+    #[cold]
+    fn refuse_unlogged(&mut self, order: Order, now: Now) -> Result<Submitted, GatewayError> {
+        if let Some(why) = self.log.as_ref().and_then(LogTail::failure) {
+            return Err(self.fail(why));
+        }
+        self.backpressure += 1;
+        let utc = i64::try_from(now.utc_ns).unwrap_or(i64::MAX);
+        let gap = self.gap.get_or_insert(Gap {
+            producer: producer::API,
+            count: 0,
+            from_ns: utc,
+            to_ns: utc,
+        });
+        gap.count += 1;
+        gap.to_ns = utc;
+        let violation = Violation {
+            control: Control::AuditBackpressure,
+            level: Level::Firm,
+            scope: 0,
+            observed: 0,
+            limit: 0,
+        };
+        let mut outcome = self.engine.check(&order);
+        outcome.violations = vec![violation];
+        outcome.decision.verdict = Verdict::Reject as u8;
+        outcome.decision = outcome.decision.with_violations(&outcome.violations);
+        Ok(Submitted { outcome, order })
+    }
+
+    fn flush_gap(&mut self, now: Now) {
+        if let Some(gap) = self.gap.take()
+            && self.append(Body::Gap(gap), now, 0).is_err()
+        {
+            self.gap = Some(gap);
+        }
+    }
+
+    pub(crate) fn header(&mut self, who: usize, now: Now) -> Header {
+        let producer_seq = self.produced[who];
+        self.produced[who] += 1;
+        Header {
+            flags: 0,
+            producer: who as u32,
+            producer_seq,
+            utc_ns: i64::try_from(now.utc_ns).unwrap_or(i64::MAX),
+            mono_ns: now.mono_ns,
+            actor: 0,
+            clock_state: cwts_types::ClockState::Unknown,
+            release_mode: ReleaseMode::None,
+        }
+    }
+
+    /// Appends one entry of producer 0 (the gateway) or 1 (its caller).
+    pub(crate) fn append(&mut self, body: Body, now: Now, who: usize) -> Result<(), GatewayError> {
+        let header = self.header(who, now);
+        let Some(log) = &mut self.log else {
+            self.next_index += 1;
+            return Ok(());
+        };
+        let bytes = Entry { header, body }.to_bytes();
+        if log.push(&bytes) {
+            return Ok(());
+        }
+        let why = log.failure().unwrap_or_default();
+        Err(self.fail(why))
+    }
+
+    /// Appends an order and its decision as one push.
+    #[inline]
+    fn append_pair(
+        &mut self,
+        order: &Order,
+        outcome: &Outcome,
+        now: Now,
+    ) -> Result<(), GatewayError> {
+        let mut header = self.header(1, now);
+        header.release_mode = self.release;
+        let decisions = self.engine.decisions() - 1;
+        let Some(log) = &mut self.log else {
+            self.next_index += 2;
+            return Ok(());
+        };
+        if push_pair(log, &header, order, outcome, decisions) {
+            return Ok(());
+        }
+        let why = log.failure().unwrap_or_default();
+        Err(self.fail(why))
+    }
+}
+
+/// Encodes an order and its decision and pushes them; `decisions` numbers the decision.
+#[inline]
+pub(crate) fn push_pair(
+    log: &mut LogTail,
+    header: &Header,
+    order: &Order,
+    outcome: &Outcome,
+    decisions: u64,
+) -> bool {
+    let mut order_entry = [0; RECORD_ENTRY_BYTES];
+    write_record(header, EntryType::Order, &order.to_bytes(), &mut order_entry);
+    let header = Header { producer: producer::DECIDER, producer_seq: decisions, ..*header };
+    let mut decision_entry = [0; RECORD_ENTRY_BYTES];
+    write_record(&header, EntryType::Decision, &outcome.decision.to_bytes(), &mut decision_entry);
+    if outcome.violations.is_empty() {
+        return log.push_pair(&order_entry, &decision_entry);
+    }
+    let mut long = decision_entry.to_vec();
+    for violation in &outcome.violations {
+        long.extend_from_slice(&violation.to_bytes());
+    }
+    log.push_pair(&order_entry, &long)
+}
+
+#[inline]
+fn write_record(
+    header: &Header,
+    kind: EntryType,
+    record: &[u8; 64],
+    out: &mut [u8; RECORD_ENTRY_BYTES],
+) {
+    let mut head = [0; HEADER_BYTES];
+    header.write(kind, &mut head);
+    out[..HEADER_BYTES].copy_from_slice(&head);
+    out[HEADER_BYTES..].copy_from_slice(record);
+}
+
+/// A header and a 64-byte record.
+const RECORD_ENTRY_BYTES: usize = HEADER_BYTES + 64;
+
+impl Gateway {
+    pub(crate) fn flush_gap_now(&mut self, now: Now) {
+        self.flush_gap(now);
+    }
+}
+
+impl Gateway {
+    /// Takes in what other processes ask for; an idle gateway is asked to look now and then.
+    ///
+    /// # Errors
+    /// The log has failed.
+    pub fn poll(&mut self) -> Result<(), GatewayError> {
+        self.attend()
+    }
+
+    /// Decides orders as if they were submitted in order, then forgets it; nothing is logged.
+    ///
+    /// # Errors
+    /// The log has failed.
+    pub fn check_batch(&mut self, orders: &[Order]) -> Result<Vec<Decision>, GatewayError> {
+        self.attend()?;
+        let now = self.clock.now();
+        let mut engine = self.engine.clone();
+        let mut out = Vec::with_capacity(orders.len());
+        for (k, order) in orders.iter().enumerate() {
+            let mut order = *order;
+            if order.ts == 0 {
+                order.ts = now.utc_ns;
+            }
+            if order.order_id == 0 {
+                order.order_id = self.next_order_id + k as u64;
+            }
+            out.push(engine.decide(&order, false).decision);
+        }
+        Ok(out)
+    }
+
+    /// Submits one order of a batch: it waits for room in the log instead of being refused.
+    ///
+    /// # Errors
+    /// The log has failed.
+    pub fn submit_waiting(&mut self, order: &Order) -> Result<Submitted, GatewayError> {
+        if let Some(log) = &mut self.log
+            && !log.wait_room(2 + crate::log::RESERVED_SLOTS)
+        {
+            let why = log.failure().unwrap_or_default();
+            return Err(self.fail(why));
+        }
+        self.submit(order)
+    }
+}

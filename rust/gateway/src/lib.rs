@@ -1,0 +1,66 @@
+//! The gateway: ring, risk and audit behind one writer; and the replay of files through it.
+#![forbid(unsafe_code)]
+
+mod clock;
+mod control;
+mod error;
+mod gateway;
+mod keys;
+mod log;
+mod reader;
+pub mod replay;
+mod request;
+mod start;
+mod story;
+mod switch;
+
+pub use clock::{Clock, Now, system_utc_ns};
+pub use control::{HaltOptions, RANK_OPERATOR, RANK_RISK, raise};
+pub use error::GatewayError;
+pub use gateway::{Gateway, Submitted};
+pub use keys::KeyStore;
+pub use log::{RESERVED_SLOTS, RING_SLOTS};
+pub use reader::{Folded, ReadFacts, Visit, fold_log, is_running, read_log};
+pub use request::{Requested, request_halt, request_resume};
+pub use start::{GatewayOptions, parse_limits};
+pub use story::{engine_state, explain, status, violation_row};
+pub use switch::KillSwitch;
+
+/// A text id as a number: the first 8 bytes of its SHA-256, never 0 unless the text is empty.
+pub fn text_id(text: &str) -> u64 {
+    use sha2::Digest as _;
+    if text.is_empty() {
+        return 0;
+    }
+    let digest: [u8; 32] =
+        sha2::Sha256::new_with_prefix(EXEC_ID_DOMAIN).chain_update(text).finalize().into();
+    let mut first = [0; 8];
+    first.copy_from_slice(&digest[..8]);
+    u64::from_le_bytes(first).max(1)
+}
+
+/// SHA-256 in hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    let digest: [u8; 32] = sha2::Sha256::digest(bytes).into();
+    hex(&digest)
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        // Writing to a String cannot fail.
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
+}
+
+/// The firm, as the kill files name it.
+pub fn firm() -> cwts_audit::holds::NamedScope {
+    cwts_audit::holds::NamedScope { kind: cwts_types::ScopeKind::Firm, name: "firm".to_owned() }
+}
+
+/// Domain of [`text_id`].
+const EXEC_ID_DOMAIN: &[u8] = b"cwts/exec-id/v1\0";

@@ -1,0 +1,224 @@
+//! The result as one JSON object, schema `cwts/replay/v1`. Keys only get added.
+
+use cwts_audit::Checkpoint;
+use cwts_audit::note::base64_hash;
+use cwts_types::{CONTROLS, Control};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::fold::Fold;
+use super::{ReplayInput, ReplayOptions};
+use crate::hex;
+
+/// Where the time went.
+pub(super) struct Seconds {
+    pub(super) decode: f64,
+    pub(super) check: f64,
+    pub(super) log: f64,
+    pub(super) total: f64,
+}
+
+pub(super) fn document(
+    input: &ReplayInput,
+    options: &ReplayOptions,
+    fold: &Fold<'_>,
+    checkpoint: Option<&Checkpoint>,
+    seconds: &Seconds,
+) -> Value {
+    let stats = &fold.stats;
+    let facts = input.source.facts();
+    let counted = |counts: &[u64]| {
+        let rows = CONTROLS.iter().zip(counts).filter(|(_, n)| **n > 0);
+        rows.map(|(row, n)| (row.name.to_owned(), json!(n))).collect::<Map<_, _>>()
+    };
+    let masks: Map<String, Value> = stats
+        .by_mask
+        .iter()
+        .map(|(mask, n)| {
+            let names: Vec<&str> = cwts_types::Reasons(*mask).iter().map(Control::name).collect();
+            let key = if names.is_empty() { "ACCEPT".to_owned() } else { names.join("|") };
+            (key, json!(n))
+        })
+        .collect();
+    let quantile = |q: f64| stats.latency.value_at_quantile(q);
+    let log = checkpoint.map_or(Value::Null, |checkpoint| {
+        json!({
+            "dir": options.dir.as_ref().map(|d| d.display().to_string()),
+            "entries": checkpoint.size,
+            "origin": checkpoint.origin,
+            "root": hex(&checkpoint.root),
+            "checkpoint": format!("{}\n{}\n{}", checkpoint.origin, checkpoint.size, base64_hash(&checkpoint.root)),
+            "durable": true,
+        })
+    });
+    json!({
+        "schema": "cwts/replay/v1",
+        "inputs": [{
+            "path": input.path,
+            "sha256": facts.sha256.map(|d| hex(&d)),
+            "format": facts.format.name(),
+            "bytes": facts.bytes,
+            "records": facts.counts.records,
+            "skipped": { "SNAPSHOT": stats.snapshot, "CONSEQUENCE": stats.consequence },
+        }],
+        "limits": {
+            "path": options.limits.0,
+            "sha256": hex(&Sha256::digest(&options.limits.1)),
+            "version": fold.engine.limits_version(),
+        },
+        "mapping": {
+            "account": fold.mapping.name(),
+            "replace": if fold.replace_apply { "apply" } else { "check" },
+        },
+        "events": stats.events,
+        "orders": stats.orders,
+        "accepted": stats.accepted,
+        "by_first": counted(&stats.by_first),
+        "by_bit": counted(&stats.by_bit),
+        "by_mask": masks,
+        "passed": { "cancel": stats.cancels, "fill": stats.fills },
+        "anomalies": {
+            "UNKNOWN_ORDER": stats.orphans,
+            "TIME_BACK": stats.time_back,
+            "DENIED_UPSTREAM": stats.denied_upstream,
+        },
+        "halt": stats.halted_at.map(|at| json!({
+            "orders_before": at,
+            "accepted_after": stats.accepted_after_halt,
+        })),
+        "decisions_sha256": hex(&stats.letters_sha256()),
+        "log": log,
+        "ns_per_order": {
+            "p50": quantile(0.5),
+            "p99": quantile(0.99),
+            "p999": quantile(0.999),
+            "burst_p999": stats.burst.value_at_quantile(0.999),
+        },
+        "seconds": {
+            "decode": seconds.decode,
+            "check": seconds.check,
+            "log": seconds.log,
+            "total": seconds.total,
+        },
+        "series": series(fold),
+        "latency": latency(fold),
+        "top_denials": denials(fold),
+        "denials_total": stats.orders - stats.accepted,
+        "labels": stats.labels().iter().map(|l| json!({
+            "seq": l.seq, "kind": l.kind, "expect": l.expect, "found": l.found, "got": l.got,
+        })).collect::<Vec<_>>(),
+        "limit_use": limit_use(fold),
+        "controls": CONTROLS.iter().map(|row| {
+            (row.name.to_owned(), json!({ "title": row.text, "cite": row.citation }))
+        }).collect::<Map<_, _>>(),
+        "warnings": warnings(input, fold),
+        "mapping_notes": mapping_notes(fold),
+    })
+}
+
+fn series(fold: &Fold<'_>) -> Value {
+    let series = &fold.stats.series;
+    let count = series.orders.len();
+    let times: Vec<u64> =
+        (0..count as u64).map(|i| series.start_ns + i * series.width_ns).collect();
+    let rejected: Map<String, Value> = series
+        .rejected
+        .iter()
+        .filter_map(|(bit, column)| {
+            let mut column = column.clone();
+            column.resize(count, 0);
+            Some((Control::from_bit(*bit)?.name().to_owned(), json!(column)))
+        })
+        .collect();
+    let limit = fold.engine.firm_open_limit();
+    json!({
+        "t_ns": times,
+        "width_ns": series.width_ns,
+        "orders": series.orders,
+        "accepted": series.accepted,
+        "rejected": rejected,
+        "open_notional": series.open_notional,
+        "open_notional_limit": limit,
+    })
+}
+
+/// A histogram in quarter octaves: enough for a plot.
+fn latency(fold: &Fold<'_>) -> Value {
+    let mut edges: Vec<u64> = Vec::new();
+    for octave in 4..32u32 {
+        for quarter in 0..4u64 {
+            edges.push((1u64 << octave) + quarter * (1u64 << octave) / 4);
+        }
+    }
+    let mut counts = vec![0u64; edges.len() - 1];
+    for value in fold.stats.latency.iter_recorded() {
+        let ns = value.value_iterated_to();
+        let at = edges.partition_point(|edge| *edge <= ns).saturating_sub(1);
+        counts[at.min(edges.len() - 2)] += value.count_at_value();
+    }
+    let used = counts.iter().rposition(|n| *n > 0).map_or(1, |at| at + 1);
+    let first = counts.iter().position(|n| *n > 0).unwrap_or(0).min(used - 1);
+    json!({ "edges_ns": &edges[first..=used], "counts": &counts[first..used] })
+}
+
+fn denials(fold: &Fold<'_>) -> Vec<Value> {
+    let row = |d: &super::Denial| {
+        json!({
+            "seq": d.seq, "order_id": d.order_id, "ts_ns": d.ts_ns, "symbol": d.symbol,
+            "account": d.account, "side": d.side, "qty": d.qty, "price": d.price,
+            "first": d.first, "reasons": d.reasons, "text": d.text,
+        })
+    };
+    fold.stats.denials.iter().map(row).collect()
+}
+
+fn limit_use(fold: &Fold<'_>) -> Vec<Value> {
+    let mut rows = fold.engine.usage();
+    // The fullest first; a report shows the head.
+    rows.sort_by(|a, b| {
+        let share =
+            |u: &cwts_risk::Usage| i128::from(u.peak) * 1_000_000 / i128::from(u.max.max(1));
+        share(b).cmp(&share(a)).then_with(|| a.scope.cmp(&b.scope))
+    });
+    rows.truncate(LIMIT_ROWS_MAX);
+    rows.iter()
+        .map(|u| {
+            let pct = if u.max > 0 { u.peak as f64 * 100.0 / u.max as f64 } else { 0.0 };
+            json!({
+                "scope": u.scope, "limit": u.limit, "used": u.used, "peak": u.peak,
+                "max": u.max, "pct": pct, "money": u.is_money,
+            })
+        })
+        .collect()
+}
+
+fn warnings(input: &ReplayInput, fold: &Fold<'_>) -> Vec<String> {
+    let mut out = Vec::new();
+    if fold.stats.orphans > 0 {
+        out.push(format!(
+            "{} rows name orders that the file never added; their cancels passed, their fills were prints",
+            fold.stats.orphans
+        ));
+    }
+    if fold.stats.time_back > 0 {
+        out.push(format!(
+            "{} rows step back in time; the controls saw the last time",
+            fold.stats.time_back
+        ));
+    }
+    for column in input.source.ignored_columns() {
+        out.push(format!("column `{column}` is not read"));
+    }
+    out
+}
+
+fn mapping_notes(fold: &Fold<'_>) -> Vec<&'static str> {
+    let mut out = vec!["A denied order has no known fate: it is treated as never sent."];
+    if fold.mapping == super::Mapping::All {
+        out.push("Every order of the market counts as one account's; positions come from resting fills only, because the file does not name the aggressor.");
+    }
+    out
+}
+
+/// Rows of limit use in the result.
+const LIMIT_ROWS_MAX: usize = 200;

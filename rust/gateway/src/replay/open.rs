@@ -1,0 +1,142 @@
+//! The start and the end of a replay's log.
+
+use cwts_audit::holds::HoldsFold;
+use cwts_audit::{Checkpoint, FsStorage, KeyChain, Keys, Options, Writer, storage::replace_file};
+use cwts_feeds::sniff::Format;
+use cwts_risk::Engine;
+use cwts_types::{Body, ConfigKind, Genesis, LimitActivate, Register, entry_flag, producer};
+use sha2::{Digest as _, Sha256};
+
+use super::fold::Fold;
+use super::rows::DecisionRows;
+use super::{Mapping, ReplayInput, ReplayOptions};
+use crate::clock::Now;
+use crate::hex;
+use crate::log::LogTail;
+use crate::start::{
+    RETENTION_YEARS, SOFTWARE, chunks, first_entries, names_of, parent_kind, parse_limits,
+};
+use crate::{GatewayError, KeyStore};
+
+impl<'o> Fold<'o> {
+    /// A replay that is ready for its first event.
+    pub(super) fn open(options: &'o ReplayOptions, format: Format) -> Result<Self, GatewayError> {
+        let (path, text) = &options.limits;
+        let file = parse_limits(path, text)?;
+        let mapping = options.mapping.unwrap_or(match format {
+            Format::Csv | Format::Parquet | Format::Arrow => Mapping::File,
+            _ => Mapping::All,
+        });
+        let rows = options.decisions.as_deref().map(DecisionRows::create).transpose()?;
+        let limits_sha256: [u8; 32] = Sha256::digest(text).into();
+        let identity = identity(&limits_sha256, mapping);
+        let mut fold = Self::new(Engine::new(), HoldsFold::new(), options, mapping, rows);
+        fold.origin = format!("cwts.local/replay/{}", hex(&identity[..8]));
+        fold.start_log(&identity)?;
+        fold.index = 2;
+        fold.produced[0] = 2;
+        let bodies = chunks(ConfigKind::Limits, text);
+        let parts = bodies.len() as u16;
+        for body in bodies {
+            fold.push_and_step(body, producer::GATEWAY, 0)?;
+        }
+        let activate = LimitActivate { version: 1, parts, first_part: 2, sha256: limits_sha256 };
+        fold.push_and_step(Body::LimitActivate(activate), producer::GATEWAY, 0)?;
+        fold.replace_apply = file.replay.replace_apply;
+        let run = format!("mapping={}", mapping.name());
+        for body in chunks(ConfigKind::Mapping, run.as_bytes()) {
+            fold.push(body, producer::GATEWAY, 0)?;
+        }
+        for (kind, parent, name) in names_of(&file) {
+            let registry = fold.engine.registry();
+            let handle = registry.len(kind) + 1;
+            let parent = parent_kind(kind)
+                .zip(parent)
+                .and_then(|(kind, name)| registry.handle(kind, &name))
+                .unwrap_or(0);
+            let register = Register { kind, handle, parent, salt: [0; 16], name };
+            fold.push_and_step(Body::Register(register), producer::GATEWAY, 0)?;
+        }
+        Ok(fold)
+    }
+
+    fn start_log(&mut self, identity: &[u8; 32]) -> Result<(), GatewayError> {
+        let Some(dir) = &self.options.dir else { return Ok(()) };
+        let log_error = |source| GatewayError::Log { dir: dir.display().to_string(), source };
+        let mut salt = [0; 16];
+        salt.copy_from_slice(&identity[..16]);
+        let store = match &self.options.keys {
+            Some(store) => store.clone(),
+            None => KeyStore::from_environment()?,
+        };
+        let seed = store.replay_seed()?;
+        let keys = Keys::new(&self.origin, &seed, KeyChain::replay(&salt))?;
+        let genesis = Genesis {
+            origin: self.origin.clone(),
+            log_vkey: String::new(),
+            committee_vkey: String::new(),
+            software: SOFTWARE.to_owned(),
+            k0_sha256: [0; 32],
+            retention_years: RETENTION_YEARS,
+            salt,
+        };
+        let [schema, genesis] = first_entries(genesis, Now::default(), entry_flag::REPLAYED);
+        if dir.is_dir() && std::fs::read_dir(dir).is_ok_and(|mut d| d.next().is_some()) {
+            let why = format!("{}: is not empty; a replay writes a new log", dir.display());
+            return Err(GatewayError::Replay(why));
+        }
+        let storage = FsStorage::create(dir)?;
+        let first = [schema.as_slice(), genesis.as_slice()];
+        // Tiles can be rebuilt from the frames, and the whole log from the input.
+        let options = Options { sync_tiles: false, ..Options::default() };
+        let writer = Writer::create(storage, keys, &first, 0, options).map_err(log_error)?;
+        self.log = Some(LogTail::start(writer, false).map_err(log_error)?);
+        Ok(())
+    }
+
+    /// Ends the replay: the input's digest and counts, the kill files, CLOSE.
+    pub(super) fn finish(
+        &mut self,
+        input: &ReplayInput,
+    ) -> Result<Option<Checkpoint>, GatewayError> {
+        if let Some(rows) = self.rows.take() {
+            rows.finish()?;
+        }
+        let facts = input.source.facts();
+        let digest = facts.sha256.map(|d| hex(&d)).unwrap_or_default();
+        let summary = format!(
+            "format={} sha256={digest} bytes={} records={} orders={} accepted={}",
+            facts.format.name(),
+            facts.bytes,
+            facts.counts.records,
+            self.stats.orders,
+            self.stats.accepted
+        );
+        let ts = self.engine.last_ts();
+        for body in chunks(ConfigKind::Summary, summary.as_bytes()) {
+            self.push(body, producer::GATEWAY, ts)?;
+        }
+        let header = self.header(producer::GATEWAY, ts);
+        self.index += 1;
+        let Some(log) = self.log.take() else { return Ok(None) };
+        let Some(dir) = &self.options.dir else { return Ok(None) };
+        let mut storage = FsStorage::open(dir)?;
+        for (name, bytes) in self.holds.files() {
+            replace_file(&mut storage, name, &bytes)?;
+        }
+        let log_error = |source| GatewayError::Log { dir: dir.display().to_string(), source };
+        log.close(header).map(Some).map_err(log_error)
+    }
+}
+
+/// What makes one replay's log another one than the next.
+fn identity(limits_sha256: &[u8; 32], mapping: Mapping) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(REPLAY_DOMAIN);
+    hash.update(limits_sha256);
+    hash.update(mapping.name().as_bytes());
+    hash.finalize().into()
+}
+
+/// Domain of [`identity`].
+const REPLAY_DOMAIN: &[u8] = b"cwts/replay/v1\0";

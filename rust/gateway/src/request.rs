@@ -1,0 +1,154 @@
+//! Halting a gateway from another process: the page first, then the request.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use cwts_audit::holds::{
+    KillAction, KillRequest, KillSnapshot, NamedScope, PAGE_FILE, REQUESTS_DIRECTORY, SCOPES_FILE,
+    STATE_FILE, parse_scopes,
+};
+use cwts_ring::KillPage;
+use cwts_risk::UnknownScope;
+use cwts_types::{KillState, ScopeKind};
+
+use crate::GatewayError;
+use crate::clock::system_utc_ns;
+use crate::reader::is_running;
+
+/// What a request left behind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requested {
+    /// Whether a gateway runs that will take it in.
+    pub running: bool,
+    /// The request; gone once it is an entry and durable.
+    pub path: PathBuf,
+}
+
+/// Halts a scope of the gateway that owns this log; it is felt at the gateway's next order.
+///
+/// # Errors
+/// The directory holds no log, or the scope is unknown: nothing has changed then.
+pub fn request_halt(
+    dir: &Path,
+    scope: &str,
+    actor: &str,
+    reason: &str,
+    reduce_only: bool,
+) -> Result<Requested, GatewayError> {
+    let scopes = read_scopes(dir)?;
+    let slot = find(&scopes, scope)?;
+    let running = is_running(dir);
+    let named = scopes[slot].clone();
+    let state = if reduce_only { KillState::ReduceOnly } else { KillState::Halted };
+    let action = if reduce_only { KillAction::Reduce(named) } else { KillAction::Halt(named) };
+    let request = KillRequest {
+        action,
+        actor: actor.to_owned(),
+        reason: reason.to_owned(),
+        utc_ns: system_utc_ns(),
+    };
+    // The request lies there before the number moves, so whoever sees the number finds it.
+    let path = leave(dir, &request)?;
+    raise(dir, (slot < cwts_ring::SLOTS).then_some(slot), state)?;
+    Ok(Requested { running, path })
+}
+
+/// Asks for a hold to be lifted; the gateway decides.
+///
+/// # Errors
+/// One person, no such hold in force, or no log.
+pub fn request_resume(
+    dir: &Path,
+    hold: u64,
+    actor: &str,
+    approver: &str,
+    reason: &str,
+) -> Result<Requested, GatewayError> {
+    if actor.is_empty() || approver.is_empty() || actor == approver {
+        let why = format!(
+            "hold {hold}: resuming takes a second person; `{actor}` asked and `{approver}` agreed"
+        );
+        return Err(GatewayError::Permission(why));
+    }
+    let path = dir.join(STATE_FILE);
+    let failed = |source| GatewayError::File { path: path.display().to_string(), source };
+    let bytes = std::fs::read(&path).map_err(failed)?;
+    let state = KillSnapshot::parse(&bytes)
+        .map_err(|e| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, e)))?;
+    if !state.holds.iter().any(|h| h.id == hold) {
+        let known: Vec<String> = state.holds.iter().map(|h| h.id.to_string()).collect();
+        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        let why = format!("hold {hold} is not in force; in force: {known}");
+        return Err(GatewayError::Permission(why));
+    }
+    let running = is_running(dir);
+    let request = KillRequest {
+        action: KillAction::Resume { hold, approver: approver.to_owned() },
+        actor: actor.to_owned(),
+        reason: reason.to_owned(),
+        utc_ns: system_utc_ns(),
+    };
+    let path = leave(dir, &request)?;
+    raise(dir, Some(0), KillState::Active)?;
+    Ok(Requested { running, path })
+}
+
+fn read_scopes(dir: &Path) -> Result<Vec<NamedScope>, GatewayError> {
+    let path = dir.join(SCOPES_FILE);
+    let failed = |source| GatewayError::File { path: path.display().to_string(), source };
+    let bytes = std::fs::read(&path).map_err(failed)?;
+    parse_scopes(&bytes)
+        .map_err(|e| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, e)))
+}
+
+fn find(scopes: &[NamedScope], text: &str) -> Result<usize, UnknownScope> {
+    let name = |s: &NamedScope| match s.kind {
+        ScopeKind::Firm => "firm".to_owned(),
+        kind => format!("{}:{}", kind.name(), s.name),
+    };
+    if let Some(slot) = scopes.iter().position(|s| name(s) == text) {
+        return Ok(slot);
+    }
+    let known: Vec<String> = scopes.iter().map(name).collect();
+    let words: Vec<&str> = known.iter().map(String::as_str).collect();
+    let nearest = cwts_risk::limits::nearest(text, &words).map(str::to_owned);
+    Err(UnknownScope { text: text.chars().take(128).collect(), nearest, known })
+}
+
+/// Writes the request whole or not at all.
+fn leave(dir: &Path, request: &KillRequest) -> Result<PathBuf, GatewayError> {
+    let folder = dir.join(REQUESTS_DIRECTORY.trim_end_matches('/'));
+    let failed =
+        |path: &Path, source| GatewayError::File { path: path.display().to_string(), source };
+    std::fs::create_dir_all(&folder).map_err(|e| failed(&folder, e))?;
+    let name = format!("{:020}-{}", request.utc_ns, std::process::id());
+    let path = folder.join(format!("{name}.req"));
+    let temporary = folder.join(format!("{name}.req.tmp"));
+    let write = || {
+        let mut file = std::fs::File::create(&temporary)?;
+        file.write_all(request.encode().as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, &path)?;
+        std::fs::File::open(&folder)?.sync_all()
+    };
+    write().map_err(|e| failed(&path, e))?;
+    Ok(path)
+}
+
+/// Raises the cell and the number. A page that cannot be used reads as HALTED at the firm anyway.
+fn raise(dir: &Path, slot: Option<usize>, state: KillState) -> Result<(), GatewayError> {
+    let path = dir.join(PAGE_FILE);
+    let failed = |why: String| GatewayError::File {
+        path: path.display().to_string(),
+        source: std::io::Error::other(why),
+    };
+    let page = match KillPage::open(&path) {
+        Ok(page) => page,
+        // The next start finds no page and halts the firm: stricter than what was asked for.
+        Err(cwts_ring::KillPageError::Missing { .. }) => return Ok(()),
+        Err(error) => return Err(failed(error.to_string())),
+    };
+    let (slot, state) = slot.map_or((0, 0), |slot| (slot, state as u8));
+    page.raise(slot, state).map_err(|e| failed(e.to_string()))?;
+    page.sync().map_err(|e| failed(e.to_string()))
+}

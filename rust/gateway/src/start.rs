@@ -1,0 +1,464 @@
+//! Opening a gateway: a new log, an old log folded again, or none.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cwts_audit::holds::{HoldsFold, KillSnapshot, PAGE_FILE, STATE_FILE};
+use cwts_audit::{FsStorage, KeyChain, Keys, Options, Storage as _, Writer, log_id_of};
+use cwts_ring::KillPage;
+use cwts_risk::limits::{ANY, LimitsFile};
+use cwts_risk::{Engine, limits};
+use cwts_types::{
+    Body, Config, ConfigKind, Entry, Genesis, Header, LimitActivate, Recovery, Register,
+    RegisterKind, ReleaseMode, producer, schema_json,
+};
+use sha2::{Digest as _, Sha256};
+
+use crate::clock::{Clock, Now};
+use crate::gateway::Gateway;
+use crate::keys::{KeyStore, random_32};
+use crate::log::LogTail;
+use crate::{GatewayError, KillSwitch};
+
+/// How a gateway is opened.
+#[derive(Debug, Clone)]
+pub struct GatewayOptions {
+    /// The limits file's text and its path for errors; `None` keeps those of the log.
+    pub limits: Option<(String, Vec<u8>)>,
+    /// The log's directory; `None` decides without a log.
+    pub dir: Option<PathBuf>,
+    /// Where the secret keys are.
+    pub keys: Option<KeyStore>,
+    /// The log's origin; `None` makes one up.
+    pub origin: Option<String>,
+    /// When accepted orders leave.
+    pub release: ReleaseMode,
+}
+
+impl Gateway {
+    /// Opens a gateway.
+    ///
+    /// # Errors
+    /// Bad limits (nothing is created then), a log in use, tampered with or rolled back, a
+    /// missing key.
+    pub fn open(options: &GatewayOptions) -> Result<Self, GatewayError> {
+        let parsed = match &options.limits {
+            Some((path, text)) => Some((path.as_str(), text.as_slice(), parse_live(path, text)?)),
+            None => None,
+        };
+        let limits = parsed.as_ref().map(|(path, text, file)| (*path, *text, file));
+        let Some(dir) = &options.dir else {
+            let switch = Arc::new(KillSwitch::local());
+            let mut gateway = Self::empty(None, None, switch, options.release);
+            gateway.apply_limits(limits)?;
+            return Ok(gateway);
+        };
+        let keys = match &options.keys {
+            Some(keys) => keys.clone(),
+            None => KeyStore::from_environment()?,
+        };
+        let mut gateway = if holds_a_log(dir)? {
+            Self::reopen(dir, &keys, options.release)?
+        } else {
+            Self::create(dir, &keys, options, limits)?
+        };
+        gateway.apply_limits(limits)?;
+        gateway.rest()?;
+        Ok(gateway)
+    }
+
+    fn empty(
+        log: Option<LogTail>,
+        dir: Option<PathBuf>,
+        switch: Arc<KillSwitch>,
+        release: ReleaseMode,
+    ) -> Self {
+        Self {
+            engine: Engine::new(),
+            log,
+            dir,
+            clock: Clock::default(),
+            seen_epoch: switch.epoch(),
+            switch,
+            holds: HoldsFold::new(),
+            release,
+            produced: [0; 2],
+            next_order_id: 1,
+            next_index: 0,
+            gap: None,
+            backpressure: 0,
+            failed: None,
+        }
+    }
+
+    fn create(
+        dir: &Path,
+        store: &KeyStore,
+        options: &GatewayOptions,
+        limits: Option<(&str, &[u8], &LimitsFile)>,
+    ) -> Result<Self, GatewayError> {
+        if limits.is_none() {
+            return Err(GatewayError::Replay(format!(
+                "{}: there is no log here yet, so a limits file is needed",
+                dir.display()
+            )));
+        }
+        let salt_source = random_32()?;
+        let mut salt = [0; 16];
+        salt.copy_from_slice(&salt_source[..16]);
+        let origin = options
+            .origin
+            .clone()
+            .unwrap_or_else(|| format!("cwts.local/gw/{}", crate::hex(&salt[..4])));
+        let (seed, k0) = (random_32()?, random_32()?);
+        let chain = KeyChain::new(*k0);
+        let digest = chain.digest();
+        let keys = Keys::new(&origin, &seed, chain)?;
+        let genesis = Genesis {
+            log_vkey: keys.signing.verify_key().to_string(),
+            origin,
+            committee_vkey: String::new(),
+            software: SOFTWARE.to_owned(),
+            k0_sha256: digest,
+            retention_years: RETENTION_YEARS,
+            salt,
+        };
+        let now = Clock::default().now();
+        let [schema, genesis] = first_entries(genesis, now, 0);
+        store.store(log_id_of(&genesis), &seed, &k0)?;
+        let storage = FsStorage::create(dir)?;
+        let log_error = |source| GatewayError::Log { dir: dir.display().to_string(), source };
+        let first = [schema.as_slice(), genesis.as_slice()];
+        let writer = Writer::create(storage, keys, &first, now.utc_ns, Options::default())
+            .map_err(log_error)?;
+        let page = KillPage::create(dir.join(PAGE_FILE)).map_err(page_error)?;
+        let switch = Arc::new(KillSwitch::shared(dir, page));
+        let log = LogTail::start(writer, true).map_err(log_error)?;
+        let mut gateway = Self::empty(Some(log), Some(dir.to_owned()), switch, options.release);
+        gateway.produced[0] = 2;
+        gateway.write_kill_files(dir)?;
+        Ok(gateway)
+    }
+
+    fn reopen(dir: &Path, store: &KeyStore, release: ReleaseMode) -> Result<Self, GatewayError> {
+        let log_error = |source| GatewayError::Log { dir: dir.display().to_string(), source };
+        let (origin, log_id) = crate::reader::identity(dir)?;
+        let keys = store.load(&origin, log_id)?;
+        let storage = FsStorage::open(dir)?;
+        let mut engine = Engine::new();
+        let mut holds = HoldsFold::new();
+        let mut produced = [0u64; 2];
+        let mut next_order_id = 1;
+        let mut visit = |index: u64, bytes: &[u8]| {
+            let entry = Entry::decode(bytes)?;
+            if let Some(count) = produced.get_mut(entry.header.producer as usize) {
+                *count = entry.header.producer_seq + 1;
+            }
+            if let Body::Order(order, _) = &entry.body {
+                next_order_id = next_order_id.max(order.order_id.saturating_add(1));
+            }
+            engine.step(index, &entry)?;
+            holds.apply(index, &entry.body)?;
+            Ok(())
+        };
+        let (writer, opened) =
+            Writer::open(storage, keys, Options::default(), &mut visit).map_err(log_error)?;
+        if !engine.registry().is_empty() && produced[0] == 0 {
+            return Err(GatewayError::Replay(format!(
+                "{}: this is a replay's log; a live gateway does not continue it",
+                dir.display()
+            )));
+        }
+        let (page, page_why) = match KillPage::open(dir.join(PAGE_FILE)) {
+            Ok(page) => (page, None),
+            Err(error) => {
+                // Nothing is known about who halted what: a fresh page, and the firm is halted.
+                let path = dir.join(PAGE_FILE);
+                let _ = std::fs::remove_file(&path);
+                (KillPage::create(path).map_err(page_error)?, Some(error.to_string()))
+            }
+        };
+        let switch = Arc::new(KillSwitch::shared(dir, page));
+        let log = LogTail::start(writer, true).map_err(log_error)?;
+        let mut gateway = Self::empty(Some(log), Some(dir.to_owned()), switch, release);
+        gateway.engine = engine;
+        gateway.holds = holds;
+        gateway.produced = produced;
+        gateway.next_order_id = next_order_id;
+        if let Some(cause) = opened.cause {
+            let recovery = Recovery {
+                good_size: opened.size,
+                cut_bytes: opened.cut_bytes,
+                cause,
+                root: opened.root,
+            };
+            let now = gateway.clock.now();
+            gateway.append(Body::Recovery(recovery), now, 0)?;
+        }
+        let seen = gateway.switch.epoch();
+        if let Some(why) = page_why {
+            gateway.hold_firm(&format!("kill.page at start: {why}"), seen)?;
+        }
+        gateway.restore_kill_state(dir, seen)?;
+        gateway.take_requests()?;
+        Ok(gateway)
+    }
+
+    /// The stricter of `kill.state` and the log holds; what cannot be read halts the firm.
+    fn restore_kill_state(&mut self, dir: &Path, seen: u64) -> Result<(), GatewayError> {
+        let storage = FsStorage::open(dir)?;
+        let bytes = storage.read_all(STATE_FILE, cwts_audit::holds::KILL_TEXT_BYTES_MAX);
+        let parsed = match bytes {
+            Ok(Some(bytes)) => KillSnapshot::parse(&bytes).map_err(|e| e.to_string()),
+            Ok(None) => Err("is missing".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        let snapshot = match parsed {
+            Ok(snapshot) => snapshot,
+            Err(why) => return self.hold_firm(&format!("kill.state at start: {why}"), seen),
+        };
+        let mut newer = snapshot.holds;
+        newer.retain(|hold| hold.id >= self.engine.next_hold());
+        for hold in newer {
+            // The log lost its tail, the file did not: the hold stands.
+            let why = format!("kill.state holds more than the log: {}", hold.reason);
+            self.hold_firm(&why, seen)?;
+        }
+        Ok(())
+    }
+
+    /// Puts a limits text in force, as entries, and registers its names.
+    ///
+    /// # Errors
+    /// It moves an account to another parent, or the log has failed.
+    fn apply_limits(
+        &mut self,
+        limits: Option<(&str, &[u8], &LimitsFile)>,
+    ) -> Result<(), GatewayError> {
+        let Some((path, text, file)) = limits else { return Ok(()) };
+        self.check_parents(path, file)?;
+        if self.engine.limits_text() != text {
+            let now = self.clock.now();
+            let first_part = self.next_index();
+            let parts = chunks(ConfigKind::Limits, text);
+            let count = parts.len() as u16;
+            for body in parts {
+                self.append_and_step(body, now)?;
+            }
+            let activate = LimitActivate {
+                version: self.engine.limits_version() + 1,
+                parts: count,
+                first_part,
+                sha256: Sha256::digest(text).into(),
+            };
+            self.append_and_step(Body::LimitActivate(activate), now)?;
+        }
+        let now = self.clock.now();
+        for (kind, parent, name) in names_of(file) {
+            self.register(kind, parent.as_deref(), &name, now)?;
+        }
+        if let Some(dir) = self.dir.clone() {
+            self.write_kill_files(&dir)?;
+        }
+        Ok(())
+    }
+
+    fn check_parents(&self, path: &str, file: &LimitsFile) -> Result<(), GatewayError> {
+        let registry = self.engine.registry();
+        for (kind, parent, name) in names_of(file) {
+            let Some(handle) = registry.handle(kind, &name) else { continue };
+            let was = registry.parent(kind, handle).unwrap_or(0);
+            let parent_kind = parent_kind(kind);
+            let old = parent_kind.and_then(|k| registry.name(k, was)).unwrap_or("");
+            let new = parent.as_deref().unwrap_or("");
+            if old != new {
+                let kind = kind.scope_kind().map_or("actor", cwts_types::ScopeKind::name);
+                let what = format!(
+                    "{kind} `{name}` belongs to `{old}` in the log and to `{new}` in the file; a registered {kind} cannot move"
+                );
+                return Err(GatewayError::LimitChange { path: path.to_owned(), what });
+            }
+        }
+        Ok(())
+    }
+
+    fn register(
+        &mut self,
+        kind: RegisterKind,
+        parent: Option<&str>,
+        name: &str,
+        now: Now,
+    ) -> Result<(), GatewayError> {
+        let registry = self.engine.registry();
+        if registry.handle(kind, name).is_some() {
+            return Ok(());
+        }
+        let parent = parent_kind(kind)
+            .zip(parent)
+            .and_then(|(kind, name)| registry.handle(kind, name))
+            .unwrap_or(0);
+        let mut salt = [0; 16];
+        salt.copy_from_slice(&random_32()?[..16]);
+        let handle = registry.len(kind) + 1;
+        let register = Register { kind, handle, parent, salt, name: name.to_owned() };
+        self.append_and_step(Body::Register(register), now)
+    }
+
+    fn append_and_step(&mut self, body: Body, now: Now) -> Result<(), GatewayError> {
+        let index = self.next_index();
+        let entry = Entry { header: Header::default(), body };
+        self.engine.step(index, &entry).map_err(|source| GatewayError::Step { index, source })?;
+        self.holds.apply(index, &entry.body).map_err(|e| self.fail(e.to_string()))?;
+        self.append(entry.body, now, 0)
+    }
+
+    /// Everything so far durable, kill files and page in step with the log.
+    fn rest(&mut self) -> Result<(), GatewayError> {
+        self.sync()?;
+        self.take_requests()
+    }
+
+    /// Ends the gateway: a CLOSE entry, a signed checkpoint, the kill files as the log has them.
+    ///
+    /// # Errors
+    /// The log has failed.
+    pub fn close(mut self) -> Result<Option<cwts_audit::Checkpoint>, GatewayError> {
+        if self.log.is_none() {
+            return Ok(None);
+        }
+        self.attend()?;
+        let now = self.clock.now();
+        self.flush_gap_now(now);
+        let header = self.header(0, now);
+        let dir = self.dir.as_ref().map(|d| d.display().to_string()).unwrap_or_default();
+        let Some(log) = self.log.take() else { return Ok(None) };
+        log.close(header).map(Some).map_err(|source| GatewayError::Log { dir, source })
+    }
+}
+
+/// Parses limits for a live gateway: keys of replays are refused.
+fn parse_live(path: &str, text: &[u8]) -> Result<LimitsFile, GatewayError> {
+    let file = parse_limits(path, text)?;
+    match file.replay_only {
+        Some(key) => Err(GatewayError::ReplayOnly { path: path.to_owned(), key }),
+        None => Ok(file),
+    }
+}
+
+/// Parses a limits text that came from `path`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse_limits(path: &str, text: &[u8]) -> Result<LimitsFile, GatewayError> {
+    let text = std::str::from_utf8(text).map_err(|e| {
+        let line = text[..e.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
+        let message = format!("byte {} is not UTF-8", e.valid_up_to());
+        let key = "file".to_owned();
+        let error = limits::LimitError { line, column: 1, key, message };
+        GatewayError::Limits { path: path.to_owned(), errors: limits::LimitErrors(vec![error]) }
+    })?;
+    limits::parse(text).map_err(|errors| GatewayError::Limits { path: path.to_owned(), errors })
+}
+
+/// Every name that a limits file defines, parents first: kind, parent's name, name.
+pub(crate) fn names_of(file: &LimitsFile) -> Vec<(RegisterKind, Option<String>, String)> {
+    let mut out = Vec::new();
+    let mut row = |kind, parent: Option<&String>, name: &String| {
+        if name != ANY {
+            out.push((kind, parent.cloned(), name.clone()));
+        }
+    };
+    for name in file.desks.keys() {
+        row(RegisterKind::Desk, None, name);
+    }
+    for (name, customer) in &file.customers {
+        row(RegisterKind::Customer, customer.desk.as_ref(), name);
+    }
+    for (name, account) in &file.accounts {
+        row(RegisterKind::Account, account.customer.as_ref(), name);
+    }
+    for name in file.strategies.keys() {
+        row(RegisterKind::Strategy, None, name);
+    }
+    let venue_of = |i: &limits::InstrumentLimits| {
+        let group = i.group.as_ref().and_then(|g| file.groups.get(g));
+        i.venue.clone().or_else(|| group.and_then(|g| g.venue.clone()))
+    };
+    let venues: std::collections::BTreeSet<String> =
+        file.instruments.values().filter_map(venue_of).collect();
+    for name in &venues {
+        row(RegisterKind::Venue, None, name);
+    }
+    for (symbol, instrument) in &file.instruments {
+        row(RegisterKind::Instrument, venue_of(instrument).as_ref(), symbol);
+    }
+    out
+}
+
+pub(crate) fn parent_kind(kind: RegisterKind) -> Option<RegisterKind> {
+    match kind {
+        RegisterKind::Customer => Some(RegisterKind::Desk),
+        RegisterKind::Account => Some(RegisterKind::Customer),
+        RegisterKind::Instrument => Some(RegisterKind::Venue),
+        _ => None,
+    }
+}
+
+/// A text as CONFIG entries.
+pub(crate) fn chunks(kind: ConfigKind, text: &[u8]) -> Vec<Body> {
+    let parts = text.len().div_ceil(CHUNK_BYTES).max(1) as u16;
+    let chunk = |part: u16| {
+        let from = usize::from(part) * CHUNK_BYTES;
+        let to = (from + CHUNK_BYTES).min(text.len());
+        Body::Config(Config { kind, part, parts, text: text[from..to].to_vec() })
+    };
+    (0..parts).map(chunk).collect()
+}
+
+/// SCHEMA and GENESIS as bytes.
+pub(crate) fn first_entries(genesis: Genesis, now: Now, flags: u16) -> [Vec<u8>; 2] {
+    let header = |producer_seq| Header {
+        flags,
+        producer: producer::GATEWAY,
+        producer_seq,
+        utc_ns: i64::try_from(now.utc_ns).unwrap_or(i64::MAX),
+        mono_ns: now.mono_ns,
+        ..Header::default()
+    };
+    [
+        Entry { header: header(0), body: Body::Schema(schema_json()) }.to_bytes(),
+        Entry { header: header(1), body: Body::Genesis(genesis) }.to_bytes(),
+    ]
+}
+
+/// Whether the directory holds a log; one that is not empty otherwise is refused.
+fn holds_a_log(dir: &Path) -> Result<bool, GatewayError> {
+    if !dir.exists() {
+        return Ok(false);
+    }
+    let storage = FsStorage::open(dir)?;
+    let files = storage.list()?;
+    let is_wal = |name: &str| name.starts_with("wal/");
+    if files.iter().any(|f| is_wal(&f.name)) {
+        return Ok(true);
+    }
+    match files.iter().find(|f| f.name != "lock") {
+        None => Ok(false),
+        Some(file) => Err(GatewayError::Replay(format!(
+            "{}: holds `{}` and no log; give a new or an empty directory",
+            dir.display(),
+            file.name
+        ))),
+    }
+}
+
+fn page_error(error: cwts_ring::KillPageError) -> GatewayError {
+    GatewayError::File { path: PAGE_FILE.to_owned(), source: std::io::Error::other(error) }
+}
+
+/// What GENESIS says of us.
+pub(crate) const SOFTWARE: &str = concat!("cwts ", env!("CARGO_PKG_VERSION"));
+/// SEC Rule 17a-4(b)(4) asks for three years, (a) for six.
+pub(crate) const RETENTION_YEARS: u16 = 7;
+/// Text of one CONFIG entry.
+const CHUNK_BYTES: usize = 60_000;

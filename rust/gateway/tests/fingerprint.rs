@@ -1,0 +1,49 @@
+//! The published decisions of a real day come out exactly.
+
+use std::path::PathBuf;
+
+use cwts_feeds::source::{Input, OpenOptions, open_events};
+use cwts_gateway::replay::{Progress, ReplayInput, ReplayOptions, replay};
+
+fn data() -> Option<PathBuf> {
+    let root = std::env::var_os("CWTS_DATA").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
+        PathBuf::from,
+    );
+    if root.is_dir() {
+        return Some(root);
+    }
+    eprintln!("SKIPPED: {} is absent; set CWTS_DATA", root.display());
+    None
+}
+
+#[test]
+fn the_amzn_day_gives_the_published_decisions() {
+    let Some(data) = data() else { return };
+    let folder = data.join("orderflow/lobster");
+    let name = "AMZN_2012-06-21_34200000_57600000_message_1.csv.gz";
+    let packed = std::fs::File::open(folder.join(name)).unwrap();
+    let limits = std::fs::read(
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/limits/P1.toml"),
+    )
+    .unwrap();
+    let expected = std::fs::read_to_string(folder.join("AMZN_expected_P1.json")).unwrap();
+    let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
+
+    let open = OpenOptions { symbol: Some("AMZN".to_owned()), ..OpenOptions::default() };
+    let source = open_events(Input::File(Box::new(packed)), None, &open).unwrap();
+    let input = ReplayInput { path: name.to_owned(), source: Box::new(source) };
+    let options = ReplayOptions::new("P1.toml", &limits);
+    let found = replay(input, &options, &Progress::default()).unwrap().json;
+
+    assert_eq!(found["orders"], expected["submits"]);
+    assert_eq!(found["decisions_sha256"], expected["decisions_sha256"]);
+    let masks = &found["by_mask"];
+    assert_eq!(masks["ACCEPT"], 24_808);
+    assert_eq!(masks["MAX_ORDER_QTY"], 103);
+    assert_eq!(masks["MAX_ORDER_QTY|MAX_ORDER_NOTIONAL"], 107);
+    assert_eq!(masks["MESSAGE_RATE"], 11);
+    assert_eq!(masks["MESSAGE_RATE|DUPLICATE_ORDER"], 1);
+    assert_eq!(masks["DUPLICATE_ORDER"], 2_815);
+    assert_eq!(found["anomalies"]["UNKNOWN_ORDER"], 7_467);
+}

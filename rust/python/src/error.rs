@@ -1,0 +1,117 @@
+//! Typed errors below, mapped once: every cause has a class and a stable `code`.
+
+use cwts_audit::LogError as AuditLogError;
+use cwts_gateway::GatewayError;
+use pyo3::create_exception;
+use pyo3::exceptions::PyException;
+use pyo3::prelude::*;
+
+create_exception!(cwts._core, CwtsError, PyException, "The base of every error; `code` is stable.");
+create_exception!(
+    cwts._core,
+    InputError,
+    CwtsError,
+    "An input file is wrong; file, record and byte are named."
+);
+create_exception!(
+    cwts._core,
+    LimitsError,
+    CwtsError,
+    "A limits file is wrong; nothing was applied."
+);
+create_exception!(cwts._core, LogError, CwtsError, "The log cannot be opened, read or written.");
+create_exception!(
+    cwts._core,
+    LogFailedError,
+    LogError,
+    "The log has failed; the gateway is halted."
+);
+create_exception!(cwts._core, LogInUseError, LogError, "Another process holds the log.");
+create_exception!(cwts._core, TamperError, LogError, "The log was changed, or set back.");
+create_exception!(cwts._core, PermissionDeniedError, CwtsError, "Who may do what, and with whom.");
+create_exception!(cwts._core, ScopeError, CwtsError, "No such scope; `nearest` and `known` help.");
+
+/// What a binding fails with.
+#[derive(Debug)]
+pub(crate) enum Error {
+    Gateway(GatewayError),
+    Python(PyErr),
+}
+
+impl From<GatewayError> for Error {
+    fn from(error: GatewayError) -> Self {
+        Self::Gateway(error)
+    }
+}
+
+impl From<PyErr> for Error {
+    fn from(error: PyErr) -> Self {
+        Self::Python(error)
+    }
+}
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Python(error) => error,
+            Error::Gateway(error) => Python::attach(|py| raise(py, &error)),
+        }
+    }
+}
+
+fn raise(py: Python<'_>, error: &GatewayError) -> PyErr {
+    let message = error.to_string();
+    let raised = match error {
+        GatewayError::Limits { .. }
+        | GatewayError::ReplayOnly { .. }
+        | GatewayError::LimitChange { .. } => LimitsError::new_err(message),
+        GatewayError::Log { source, .. } => match source {
+            AuditLogError::InUse => LogInUseError::new_err(message),
+            AuditLogError::Tamper { .. } | AuditLogError::Rollback { .. } => {
+                TamperError::new_err(message)
+            }
+            _ => LogError::new_err(message),
+        },
+        GatewayError::LogFailed { .. } => LogFailedError::new_err(message),
+        GatewayError::Step { .. } | GatewayError::Key { .. } => LogError::new_err(message),
+        GatewayError::Scope(_) => ScopeError::new_err(message),
+        GatewayError::Permission(_) => PermissionDeniedError::new_err(message),
+        GatewayError::Feed(_) | GatewayError::File { .. } | GatewayError::Replay(_) => {
+            InputError::new_err(message)
+        }
+        GatewayError::Cancelled | GatewayError::Closed => CwtsError::new_err(message),
+    };
+    // Attributes on a fresh exception object cannot fail but for lack of memory.
+    let value = raised.value(py);
+    let _ = value.setattr("code", error.code());
+    match error {
+        GatewayError::Limits { errors, .. } => {
+            if let Some(first) = errors.0.first() {
+                let _ = value.setattr("line", first.line);
+                let _ = value.setattr("column", first.column);
+                let _ = value.setattr("key", &first.key);
+            }
+            let rows: Vec<serde_json::Value> = errors
+                .0
+                .iter()
+                .map(|e| {
+                    serde_json::json!({
+                        "line": e.line, "column": e.column, "key": e.key, "message": e.message,
+                    })
+                })
+                .collect();
+            if let Ok(rows) = crate::convert::to_py(py, &serde_json::Value::Array(rows)) {
+                let _ = value.setattr("errors", rows);
+            }
+        }
+        GatewayError::ReplayOnly { key, .. } => {
+            let _ = value.setattr("key", *key);
+        }
+        GatewayError::Scope(scope) => {
+            let _ = value.setattr("nearest", scope.nearest.as_deref());
+            let _ = value.setattr("known", scope.known.clone());
+        }
+        _ => {}
+    }
+    raised
+}

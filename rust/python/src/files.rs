@@ -1,0 +1,234 @@
+//! Functions over files: limits, status, explanation, verification, requests.
+
+use std::path::{Path, PathBuf};
+
+use cwts_audit::{
+    Finding, FsStorage, Level, LogError, Storage as _, VerifyKey, VerifyKeys, verify as verify_log,
+};
+use cwts_gateway::{Gateway, GatewayError, GatewayOptions, KeyStore, Requested, parse_limits};
+use cwts_types::{CONTROLS, ReleaseMode, Stage};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use serde_json::{Value, json};
+
+use crate::convert::to_py;
+use crate::error::Error;
+
+/// The table of controls.
+#[pyfunction]
+pub(crate) fn controls(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let row = |row: &cwts_types::ControlInfo| {
+        json!({
+            "bit": row.control as u8,
+            "name": row.name,
+            "fix103": row.fix103,
+            "stage": if row.stage == Stage::Stateless { "stateless" } else { "stateful" },
+            "reducing_exempt": row.reducing_exempt,
+            "enforced": row.enforced,
+            "citation": row.citation,
+            "text": row.text,
+        })
+    };
+    to_py(py, &CONTROLS.iter().map(row).collect::<Value>())
+}
+
+/// The layout of every entry, as JSON: the text of entry 0.
+#[pyfunction]
+pub(crate) fn schema() -> String {
+    cwts_types::schema_json()
+}
+
+/// Reads a limits file and says what it defines.
+#[pyfunction]
+pub(crate) fn check_limits<'py>(
+    py: Python<'py>,
+    text: Vec<u8>,
+    path: &str,
+) -> Result<Bound<'py, PyAny>, Error> {
+    let file = parse_limits(path, &text)?;
+    let value = json!({
+        "path": path,
+        "sha256": cwts_gateway::sha256_hex(&text),
+        "base_currency": file.base_currency,
+        "replay_only": file.replay_only,
+        "desks": file.desks.keys().collect::<Vec<_>>(),
+        "customers": file.customers.keys().collect::<Vec<_>>(),
+        "accounts": file.accounts.keys().collect::<Vec<_>>(),
+        "strategies": file.strategies.keys().collect::<Vec<_>>(),
+        "groups": file.groups.keys().collect::<Vec<_>>(),
+        "instruments": file.instruments.keys().collect::<Vec<_>>(),
+    });
+    Ok(to_py(py, &value)?)
+}
+
+/// The status of the gateway that owns a log.
+#[pyfunction]
+pub(crate) fn status(py: Python<'_>, dir: PathBuf) -> Result<Bound<'_, PyAny>, Error> {
+    let value = py.detach(|| cwts_gateway::status(&dir))?;
+    Ok(to_py(py, &value)?)
+}
+
+/// Everything that a log says of one order id.
+#[pyfunction]
+pub(crate) fn explain(
+    py: Python<'_>,
+    dir: PathBuf,
+    order_id: u64,
+) -> Result<Bound<'_, PyAny>, Error> {
+    let value = py.detach(|| cwts_gateway::explain(&dir, order_id))?;
+    Ok(to_py(py, &value)?)
+}
+
+/// Halts a scope of the gateway that owns a log.
+#[pyfunction]
+#[pyo3(signature = (dir, scope, *, reason, actor, reduce_only=false))]
+pub(crate) fn request_halt<'py>(
+    py: Python<'py>,
+    dir: PathBuf,
+    scope: &str,
+    reason: &str,
+    actor: &str,
+    reduce_only: bool,
+) -> Result<Bound<'py, PyAny>, Error> {
+    let done = py.detach(|| cwts_gateway::request_halt(&dir, scope, actor, reason, reduce_only))?;
+    requested(py, &done, scope)
+}
+
+/// Asks for a hold to be lifted.
+#[pyfunction]
+#[pyo3(signature = (dir, hold, *, actor, approver, reason))]
+pub(crate) fn request_resume<'py>(
+    py: Python<'py>,
+    dir: PathBuf,
+    hold: u64,
+    actor: &str,
+    approver: &str,
+    reason: &str,
+) -> Result<Bound<'py, PyAny>, Error> {
+    let done = py.detach(|| cwts_gateway::request_resume(&dir, hold, actor, approver, reason))?;
+    requested(py, &done, &format!("hold {hold}"))
+}
+
+fn requested<'py>(
+    py: Python<'py>,
+    done: &Requested,
+    scope: &str,
+) -> Result<Bound<'py, PyAny>, Error> {
+    let value = json!({
+        "running": done.running,
+        "request": done.path.display().to_string(),
+        "scope": scope,
+    });
+    Ok(to_py(py, &value)?)
+}
+
+/// Opens a log that no gateway runs on, takes the waiting requests in, and closes it.
+#[pyfunction]
+#[pyo3(signature = (dir, keys=None))]
+pub(crate) fn apply_requests(
+    py: Python<'_>,
+    dir: PathBuf,
+    keys: Option<PathBuf>,
+) -> Result<Bound<'_, PyAny>, Error> {
+    let value = py.detach(|| -> Result<Value, GatewayError> {
+        let gateway = Gateway::open(&GatewayOptions {
+            limits: None,
+            dir: Some(dir),
+            keys: keys.map(KeyStore::new),
+            origin: None,
+            release: ReleaseMode::Async,
+        })?;
+        let state = cwts_gateway::engine_state(gateway.engine());
+        gateway.close()?;
+        Ok(state)
+    })?;
+    Ok(to_py(py, &value)?)
+}
+
+/// Verifies a log with these keys, or with the one that lies in it.
+#[pyfunction]
+#[pyo3(signature = (path, keys, level="full"))]
+pub(crate) fn verify<'py>(
+    py: Python<'py>,
+    path: PathBuf,
+    keys: Vec<String>,
+    level: &str,
+) -> Result<Bound<'py, PyAny>, Error> {
+    let level = match level {
+        "roots" => Level::Roots,
+        "full" => Level::Full,
+        other => {
+            let why = format!("level: {other:?} is not one of roots, full");
+            return Err(PyValueError::new_err(why).into());
+        }
+    };
+    let mut parsed: Vec<VerifyKey> = Vec::new();
+    for text in &keys {
+        let key = text.trim().parse().map_err(|e| {
+            let shown: String = text.chars().take(100).collect();
+            PyValueError::new_err(format!("vkey {shown:?}: {e}"))
+        })?;
+        parsed.push(key);
+    }
+    let verdict = py.detach(|| verify_dir(&path, parsed, level))?;
+    Ok(to_py(py, &verdict)?)
+}
+
+fn verify_dir(dir: &Path, mut keys: Vec<VerifyKey>, level: Level) -> Result<Value, GatewayError> {
+    let shown = dir.display().to_string();
+    let log_error = |source| GatewayError::Log { dir: shown.clone(), source };
+    let storage = FsStorage::open(dir).map_err(|e| log_error(LogError::from(e)))?;
+    let files = storage.list().map_err(|e| log_error(LogError::from(e)))?;
+    let known = ["checkpoint", "log.vkey", "wal.head"];
+    if !files.iter().any(|f| f.name.starts_with("wal/") || known.contains(&f.name.as_str())) {
+        return Err(log_error(LogError::Empty));
+    }
+    if keys.len() > 1 {
+        let why =
+            format!("{} keys were given; this release verifies the log's own line", keys.len());
+        return Err(GatewayError::Replay(why));
+    }
+    let own_key = keys.is_empty();
+    let given = VerifyKeys { vkey: keys.pop(), ..VerifyKeys::default() };
+    let verdict = verify_log(&storage, &given, level).map_err(|e| log_error(LogError::from(e)))?;
+    let mut notes = verdict.notes.clone();
+    if own_key {
+        notes.push(
+            "no --vkey was given: the log's own key proves consistency, not origin".to_owned(),
+        );
+    }
+    Ok(json!({
+        "ok": verdict.is_ok(),
+        "clean": verdict.clean,
+        "origin": verdict.origin,
+        "size": verdict.size,
+        "root": cwts_gateway::hex(&verdict.root),
+        "findings": verdict.findings.iter().map(finding).collect::<Vec<_>>(),
+        "not_checked": verdict.not_checked,
+        "notes": notes,
+        "counts": verdict.entry_counts,
+    }))
+}
+
+fn finding(finding: &Finding) -> Value {
+    let place = match (finding.index, finding.index_end) {
+        (Some(first), Some(last)) if last != first => format!("entries {first} to {last}, "),
+        (Some(index), _) => format!("entry {index}, "),
+        _ => String::new(),
+    };
+    let at = finding.offset.map_or_else(String::new, |o| format!(" at byte {o}"));
+    json!({
+        "kind": finding.kind.name(),
+        "file": finding.file,
+        "offset": finding.offset,
+        "index": finding.index,
+        "index_end": finding.index_end,
+        "expected": finding.expected,
+        "got": finding.got,
+        "proved_by": finding.proved_by,
+        "text": format!(
+            "{}: {place}file {}{at}: expected {}, got {}",
+            finding.kind.name(), finding.file, finding.expected, finding.got
+        ),
+    })
+}

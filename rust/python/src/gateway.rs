@@ -1,0 +1,528 @@
+//! `cwts.Gateway`: the live gateway behind a lock that is held for one order at a time.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use cwts_gateway::{
+    Gateway as Core, GatewayError, GatewayOptions, HaltOptions, KeyStore, KillSwitch, raise,
+};
+use cwts_risk::ExecEffect;
+use cwts_types::{
+    DECISION_BYTES, Exec, ORDER_BYTES, OrderKind, RegisterKind, ReleaseMode, Verdict, exec_type,
+};
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyByteArray, PyBytes};
+use pyo3_arrow::PyTable;
+use serde_json::json;
+
+use crate::convert::to_py;
+use crate::decision::{Decision, OrderNames};
+use crate::error::Error;
+use crate::order::{Order, name_of};
+
+/// What the lock guards.
+struct Inner {
+    core: Option<Core>,
+    /// Interned name -> handle, by kind; 0 = not looked up yet.
+    symbols: Vec<u32>,
+    accounts: Vec<u32>,
+    strategies: Vec<u32>,
+    /// The accepted answer of `check`, as long as it is the same.
+    accepted: Option<(u64, Py<Decision>)>,
+}
+
+/// One gateway; every method may be called from any thread.
+#[pyclass(frozen, module = "cwts._core")]
+pub(crate) struct Gateway {
+    inner: Arc<Mutex<Inner>>,
+    switch: Arc<KillSwitch>,
+    stop: Arc<AtomicBool>,
+    /// Whether `submit` waits for the disk.
+    waits: bool,
+}
+
+impl Gateway {
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    #[inline]
+    fn core(&mut self) -> Result<&mut Core, GatewayError> {
+        self.core.as_mut().ok_or(GatewayError::Closed)
+    }
+
+    /// The order's record with this gateway's handles.
+    #[inline]
+    fn record(&mut self, order: &Order) -> Result<cwts_types::Order, GatewayError> {
+        let mut record = order.record;
+        let core = self.core.as_mut().ok_or(GatewayError::Closed)?;
+        let rows = [
+            (&mut self.symbols, order.symbol, &mut record.instrument, RegisterKind::Instrument),
+            (&mut self.accounts, order.account, &mut record.account, RegisterKind::Account),
+            (&mut self.strategies, order.strategy, &mut record.strategy, RegisterKind::Strategy),
+        ];
+        for (cache, number, field, kind) in rows {
+            *field = match cache.get(number as usize) {
+                Some(handle) if *handle != 0 => *handle,
+                _ => look_up(core, cache, number, kind),
+            };
+        }
+        Ok(record)
+    }
+}
+
+#[cold]
+fn look_up(core: &Core, cache: &mut Vec<u32>, number: u32, kind: RegisterKind) -> u32 {
+    let handle = core.engine().registry().handle(kind, &name_of(number)).unwrap_or(0);
+    if cache.len() <= number as usize {
+        cache.resize(number as usize + 1, 0);
+    }
+    cache[number as usize] = handle;
+    handle
+}
+
+fn names(order: &Order) -> OrderNames {
+    OrderNames {
+        symbol: name_of(order.symbol),
+        account: name_of(order.account),
+        strategy: name_of(order.strategy),
+    }
+}
+
+#[pymethods]
+impl Gateway {
+    #[new]
+    #[pyo3(signature = (limits, limits_path, log=None, *, keys=None, origin=None, release="async"))]
+    fn new(
+        py: Python<'_>,
+        limits: Option<Vec<u8>>,
+        limits_path: String,
+        log: Option<PathBuf>,
+        keys: Option<PathBuf>,
+        origin: Option<String>,
+        release: &str,
+    ) -> Result<Self, Error> {
+        let release = match release {
+            "async" => ReleaseMode::Async,
+            "durable" => ReleaseMode::Durable,
+            other => {
+                let why = format!("release: {other:?} is not one of async, durable");
+                return Err(PyValueError::new_err(why).into());
+            }
+        };
+        let options = GatewayOptions {
+            limits: limits.map(|text| (limits_path, text)),
+            dir: log,
+            keys: keys.map(KeyStore::new),
+            origin,
+            release,
+        };
+        let core = py.detach(|| Core::open(&options))?;
+        let switch = core.switch();
+        let inner = Arc::new(Mutex::new(Inner {
+            core: Some(core),
+            symbols: Vec::new(),
+            accounts: Vec::new(),
+            strategies: Vec::new(),
+            accepted: None,
+        }));
+        let stop = Arc::new(AtomicBool::new(false));
+        if options.dir.is_some() {
+            attend(Arc::downgrade(&inner), Arc::clone(&stop));
+        }
+        Ok(Self { inner, switch, stop, waits: release == ReleaseMode::Durable })
+    }
+
+    #[getter]
+    fn limits_version(&self) -> Result<u32, Error> {
+        Ok(self.lock().core()?.engine().limits_version())
+    }
+
+    #[getter]
+    fn next_index(&self) -> Result<u64, Error> {
+        Ok(self.lock().core()?.next_index())
+    }
+
+    #[getter]
+    fn durable(&self) -> Result<u64, Error> {
+        Ok(self.lock().core()?.durable())
+    }
+
+    #[getter]
+    fn is_closed(&self) -> bool {
+        self.lock().core.is_none()
+    }
+
+    /// Decides an order and changes nothing; it is not logged.
+    fn check(&self, py: Python<'_>, order: &Order) -> Result<Py<Decision>, Error> {
+        let mut inner = self.lock();
+        let record = inner.record(order)?;
+        let outcome = inner.core()?.check_now(&record)?;
+        if outcome.violations.is_empty() && record.order_id == 0 {
+            // An accepted check of an order without an id is the same object until the limits
+            // or the kill state move: it is immutable, so it can be shared.
+            let key = u64::from(outcome.decision.limits_version) << 32
+                | u64::from(outcome.decision.kill_epoch);
+            if let Some((cached, decision)) = &inner.accepted
+                && *cached == key
+            {
+                return Ok(decision.clone_ref(py));
+            }
+            drop(inner);
+            let decision = Py::new(py, Decision::accepted_record(outcome.decision))?;
+            self.lock().accepted = Some((key, decision.clone_ref(py)));
+            return Ok(decision);
+        }
+        let decision = Decision::new(&outcome, inner.core()?.engine(), &names(order));
+        // Python code may run when an object is made: never under the lock.
+        drop(inner);
+        Ok(Py::new(py, decision)?)
+    }
+
+    /// Decides, reserves, logs and releases.
+    fn submit(&self, py: Python<'_>, order: &Order) -> Result<Decision, Error> {
+        if self.waits {
+            return Ok(py.detach(|| self.submit_locked(order))?);
+        }
+        Ok(self.submit_locked(order)?)
+    }
+
+    /// Decides records as if they were submitted in order, then forgets it.
+    fn check_batch<'py>(
+        &self,
+        py: Python<'py>,
+        records: PyBuffer<u8>,
+    ) -> Result<Bound<'py, PyByteArray>, Error> {
+        let orders = records_of(py, &records)?;
+        self.check_all(py, orders)
+    }
+
+    /// Submits records in order.
+    fn submit_batch<'py>(
+        &self,
+        py: Python<'py>,
+        records: PyBuffer<u8>,
+    ) -> Result<Bound<'py, PyByteArray>, Error> {
+        let orders = records_of(py, &records)?;
+        self.submit_all(py, orders)
+    }
+
+    /// [`Gateway::check_batch`] of an Arrow table.
+    fn check_table<'py>(
+        &self,
+        py: Python<'py>,
+        table: PyTable,
+    ) -> Result<Bound<'py, PyByteArray>, Error> {
+        let orders = self.orders_of(table)?;
+        self.check_all(py, orders)
+    }
+
+    /// [`Gateway::submit_batch`] of an Arrow table.
+    fn submit_table<'py>(
+        &self,
+        py: Python<'py>,
+        table: PyTable,
+    ) -> Result<Bound<'py, PyByteArray>, Error> {
+        let orders = self.orders_of(table)?;
+        self.submit_all(py, orders)
+    }
+
+    /// Asks the venue to cancel an order; risk never refuses that.
+    fn cancel(&self, py: Python<'_>, order_id: u64) -> Result<Decision, Error> {
+        Ok(py.detach(|| self.cancel_locked(order_id))?)
+    }
+
+    #[pyo3(signature = (order_id, exec_type, last_px_e9=0, last_qty=0, cum_qty=0, exec_id=""))]
+    fn on_execution_report(
+        &self,
+        order_id: u64,
+        exec_type: &str,
+        last_px_e9: i64,
+        last_qty: i64,
+        cum_qty: i64,
+        exec_id: &str,
+    ) -> Result<&'static str, Error> {
+        let code = match exec_type {
+            "new" => exec_type::NEW,
+            "fill" => exec_type::TRADE,
+            "canceled" => exec_type::CANCELED,
+            "replaced" => exec_type::REPLACED,
+            "rejected" => exec_type::REJECTED,
+            "expired" => exec_type::EXPIRED,
+            "done" => exec_type::DONE_FOR_DAY,
+            other => {
+                let why = format!(
+                    "exec_type: {other:?} is not one of new, fill, canceled, replaced, rejected, expired, done"
+                );
+                return Err(PyValueError::new_err(why).into());
+            }
+        };
+        if last_qty < 0 || cum_qty < 0 {
+            return Err(PyValueError::new_err("last_qty and cum_qty: must not be negative").into());
+        }
+        let exec = Exec {
+            order_id,
+            exec_id: cwts_gateway::text_id(exec_id),
+            last_px: last_px_e9,
+            last_qty,
+            cum_qty,
+            exec_type: code,
+            ord_status: b'0',
+            ..Exec::default()
+        };
+        let effect = self.lock().core()?.on_execution_report(&exec)?;
+        Ok(match effect {
+            ExecEffect::Applied => "applied",
+            ExecEffect::Duplicate => "duplicate",
+            ExecEffect::UnknownOrder => "unknown_order",
+            ExecEffect::Overfill => "overfill",
+            #[expect(unreachable_patterns, reason = "a new effect must be named here first")]
+            _ => "other",
+        })
+    }
+
+    #[pyo3(signature = (symbol, last_e9, bid_e9=0, ask_e9=0, ts_ns=None))]
+    fn set_reference(
+        &self,
+        symbol: &str,
+        last_e9: i64,
+        bid_e9: i64,
+        ask_e9: i64,
+        ts_ns: Option<u64>,
+    ) -> Result<(), Error> {
+        let mut inner = self.lock();
+        let core = inner.core()?;
+        let handle = core.engine().registry().handle(RegisterKind::Instrument, symbol);
+        let Some(handle) = handle else {
+            let shown: String = symbol.chars().take(64).collect();
+            let why = format!(
+                "symbol: {shown:?} is not registered; add {shown} = {{ tick = \"0.01\", lot = 1 }} under [instrument] to the limits file"
+            );
+            return Err(PyValueError::new_err(why).into());
+        };
+        core.set_reference(handle, last_e9, bid_e9, ask_e9, ts_ns)?;
+        Ok(())
+    }
+
+    #[pyo3(signature = (scope="firm", *, reason="", actor="", reduce_only=false, allow_reduce=false))]
+    fn halt(
+        &self,
+        py: Python<'_>,
+        scope: &str,
+        reason: &str,
+        actor: &str,
+        reduce_only: bool,
+        allow_reduce: bool,
+    ) -> Result<u64, Error> {
+        let options = HaltOptions {
+            reason: reason.to_owned(),
+            actor: actor.to_owned(),
+            reduce_only,
+            allow_reduce,
+        };
+        if scope == "firm" {
+            // The whole firm needs no look-up: it is felt before this thread gets the lock.
+            let firm = cwts_gateway::firm();
+            raise(&self.switch, &firm, Some(0), &options);
+            return py.detach(|| {
+                let mut inner = self.lock();
+                let core = inner.core()?;
+                core.poll()?;
+                Ok(core.engine().next_hold() - 1)
+            });
+        }
+        py.detach(|| Ok(self.lock().core()?.halt(scope, &options)?))
+    }
+
+    #[pyo3(signature = (hold, *, actor, approver, reason))]
+    fn resume(
+        &self,
+        py: Python<'_>,
+        hold: u64,
+        actor: &str,
+        approver: &str,
+        reason: &str,
+    ) -> Result<(), Error> {
+        py.detach(|| Ok(self.lock().core()?.resume(hold, actor, approver, reason)?))
+    }
+
+    fn holds<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Error> {
+        let state = cwts_gateway::engine_state(self.lock().core()?.engine());
+        Ok(to_py(py, &state["holds"])?)
+    }
+
+    fn handle(&self, kind: &str, name: &str) -> Result<Option<u32>, Error> {
+        let kind = match kind {
+            "account" => RegisterKind::Account,
+            "instrument" => RegisterKind::Instrument,
+            "strategy" => RegisterKind::Strategy,
+            "customer" => RegisterKind::Customer,
+            "desk" => RegisterKind::Desk,
+            "venue" => RegisterKind::Venue,
+            other => {
+                let why = format!(
+                    "kind: {other:?} is not one of account, instrument, strategy, customer, desk, venue"
+                );
+                return Err(PyValueError::new_err(why).into());
+            }
+        };
+        Ok(self.lock().core()?.engine().registry().handle(kind, name))
+    }
+
+    fn position(&self, account: &str, symbol: &str) -> Result<i64, Error> {
+        let mut inner = self.lock();
+        let engine = inner.core()?.engine();
+        let account = engine.registry().handle(RegisterKind::Account, account);
+        let instrument = engine.registry().handle(RegisterKind::Instrument, symbol);
+        Ok(account.zip(instrument).map_or(0, |(a, i)| engine.position(a, i)))
+    }
+
+    fn state<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Error> {
+        let mut inner = self.lock();
+        let core = inner.core()?;
+        let mut state = cwts_gateway::engine_state(core.engine());
+        state["entries"] = json!(core.next_index());
+        state["durable"] = json!(core.durable());
+        state["backpressure"] = json!(core.backpressure());
+        state["checkpoint_size"] = json!(core.checkpoint().map(|c| c.size));
+        drop(inner);
+        Ok(to_py(py, &state)?)
+    }
+
+    fn snapshot<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>, Error> {
+        let bytes = self.lock().core()?.engine().snapshot();
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// Waits until everything so far is durable.
+    fn sync(&self, py: Python<'_>) -> Result<(), Error> {
+        py.detach(|| Ok(self.lock().core()?.sync()?))
+    }
+
+    /// Ends the gateway; closing twice is no error.
+    fn close<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Error> {
+        self.stop.store(true, Ordering::Release);
+        let closed = py.detach(|| {
+            let core = self.lock().core.take();
+            core.map(Core::close).transpose()
+        })?;
+        let checkpoint = closed.flatten().map(
+            |c| json!({ "origin": c.origin, "size": c.size, "root": cwts_gateway::hex(&c.root) }),
+        );
+        Ok(to_py(py, &json!(checkpoint))?)
+    }
+}
+
+impl Gateway {
+    /// The lock is taken and given back inside: whoever waits for it may hold the interpreter.
+    fn submit_locked(&self, order: &Order) -> Result<Decision, GatewayError> {
+        let mut inner = self.lock();
+        let record = inner.record(order)?;
+        let core = inner.core()?;
+        let submitted = core.submit(&record)?;
+        let outcome = &submitted.outcome;
+        if outcome.violations.is_empty() {
+            return Ok(Decision::accepted_record(outcome.decision));
+        }
+        Ok(Decision::new(outcome, core.engine(), &names(order)))
+    }
+
+    fn cancel_locked(&self, order_id: u64) -> Result<Decision, GatewayError> {
+        let mut inner = self.lock();
+        let core = inner.core()?;
+        let record = cwts_types::Order {
+            order_id,
+            ref_id: order_id,
+            kind: OrderKind::Cancel as u8,
+            side: 1,
+            type_tif: 2,
+            ..cwts_types::Order::default()
+        };
+        let submitted = core.submit(&record)?;
+        let names =
+            OrderNames { symbol: String::new(), account: String::new(), strategy: String::new() };
+        Ok(Decision::new(&submitted.outcome, core.engine(), &names))
+    }
+
+    fn orders_of(&self, table: PyTable) -> Result<Vec<cwts_types::Order>, Error> {
+        let mut inner = self.lock();
+        let registry = inner.core()?.engine().registry();
+        let handle = |kind, name: &str| registry.handle(kind, name).unwrap_or(0);
+        crate::table::orders(table, &handle)
+    }
+
+    fn check_all<'py>(
+        &self,
+        py: Python<'py>,
+        orders: Vec<cwts_types::Order>,
+    ) -> Result<Bound<'py, PyByteArray>, Error> {
+        let out = py.detach(|| -> Result<Vec<u8>, GatewayError> {
+            let mut inner = self.lock();
+            let decisions = inner.core()?.check_batch(&orders)?;
+            drop(inner);
+            let mut out = Vec::with_capacity(decisions.len() * DECISION_BYTES);
+            for decision in &decisions {
+                out.extend_from_slice(&decision.to_bytes());
+            }
+            Ok(out)
+        })?;
+        Ok(PyByteArray::new(py, &out))
+    }
+
+    fn submit_all<'py>(
+        &self,
+        py: Python<'py>,
+        orders: Vec<cwts_types::Order>,
+    ) -> Result<Bound<'py, PyByteArray>, Error> {
+        let out = py.detach(|| -> Result<Vec<u8>, GatewayError> {
+            let mut out = Vec::with_capacity(orders.len() * DECISION_BYTES);
+            let mut inner = self.lock();
+            for order in &orders {
+                let submitted = inner.core()?.submit_waiting(order)?;
+                out.extend_from_slice(&submitted.outcome.decision.to_bytes());
+            }
+            Ok(out)
+        })?;
+        Ok(PyByteArray::new(py, &out))
+    }
+}
+
+fn records_of(py: Python<'_>, records: &PyBuffer<u8>) -> Result<Vec<cwts_types::Order>, Error> {
+    if !records.is_c_contiguous() {
+        return Err(PyTypeError::new_err("records: must be contiguous").into());
+    }
+    let bytes = records.to_vec(py)?;
+    let (whole, rest) = bytes.as_chunks::<ORDER_BYTES>();
+    if !rest.is_empty() {
+        let why = format!("records: {} bytes are no multiple of {ORDER_BYTES}", bytes.len());
+        return Err(PyValueError::new_err(why).into());
+    }
+    Ok(whole.iter().map(cwts_types::Order::from_bytes).collect())
+}
+
+/// Takes in what other processes ask for, even when no order comes.
+fn attend(inner: Weak<Mutex<Inner>>, stop: Arc<AtomicBool>) {
+    let run = move || {
+        while !stop.load(Ordering::Acquire) {
+            std::thread::sleep(ATTEND);
+            let Some(inner) = inner.upgrade() else { return };
+            let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(core) = &mut inner.core {
+                // An error here is kept by the gateway, and told to its next caller.
+                let _ = core.poll();
+            }
+        }
+    };
+    // Without the thread an idle gateway would answer a halt only at its next order.
+    let _ = std::thread::Builder::new().name("cwts-attend".to_owned()).spawn(run);
+}
+
+/// How often an idle gateway looks at its kill page.
+const ATTEND: Duration = Duration::from_millis(10);
+const _: () = assert!(Verdict::Accept as u8 == 1);

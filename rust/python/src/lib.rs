@@ -1,0 +1,40 @@
+//! The Python surface on one screen. No rule lives here: rooms below decide, this crate converts.
+#![forbid(unsafe_code)]
+
+mod convert;
+mod decision;
+mod error;
+mod files;
+mod gateway;
+mod order;
+mod replay;
+mod table;
+
+/// See the `cwts` package: nothing here is public by itself.
+#[pyo3::pymodule(gil_used = false)]
+mod _core {
+    #[pymodule_export]
+    use crate::decision::Decision;
+    #[pymodule_export]
+    use crate::error::{
+        CwtsError, InputError, LimitsError, LogError, LogFailedError, LogInUseError,
+        PermissionDeniedError, ScopeError, TamperError,
+    };
+    #[pymodule_export]
+    use crate::files::{
+        apply_requests, check_limits, controls, explain, request_halt, request_resume, schema,
+        status, verify,
+    };
+    #[pymodule_export]
+    use crate::gateway::Gateway;
+    #[pymodule_export]
+    use crate::order::Order;
+    #[pymodule_export]
+    use crate::replay::{Replay, generate};
+    /// `release`, or a benchmark refuses to run.
+    #[pymodule_export]
+    const BUILD_PROFILE: &str = if cfg!(debug_assertions) { "debug" } else { "release" };
+    /// One version: Cargo's.
+    #[pymodule_export]
+    const VERSION: &str = env!("CARGO_PKG_VERSION");
+}
