@@ -30,7 +30,14 @@ pub struct HaltOptions {
 }
 
 /// Raises the switch for a scope, before any lock is taken: the next order already sees it.
-pub fn raise(switch: &KillSwitch, scope: &NamedScope, slot: Option<u32>, options: &HaltOptions) {
+///
+/// Gives the ticket by which [`Gateway::hold_of`] knows the hold that comes of it.
+pub fn raise(
+    switch: &KillSwitch,
+    scope: &NamedScope,
+    slot: Option<u32>,
+    options: &HaltOptions,
+) -> u64 {
     let scope = scope.clone();
     let action =
         if options.reduce_only { KillAction::Reduce(scope) } else { KillAction::Halt(scope) };
@@ -40,8 +47,11 @@ pub fn raise(switch: &KillSwitch, scope: &NamedScope, slot: Option<u32>, options
         reason: options.reason.clone(),
         utc_ns: system_utc_ns(),
     };
-    let local = LocalRequest { request, allow_reduce: options.allow_reduce, rank: RANK_OPERATOR };
+    let ticket = switch.next_ticket();
+    let allow_reduce = options.allow_reduce;
+    let local = LocalRequest { request, allow_reduce, rank: RANK_OPERATOR, ticket };
     switch.raise(slot.map(|s| s as usize), local);
+    ticket
 }
 
 impl Gateway {
@@ -63,9 +73,15 @@ impl Gateway {
     /// The scope is unknown (nothing happened), or the log has failed (everything is halted).
     pub fn halt(&mut self, scope: &str, options: &HaltOptions) -> Result<u64, GatewayError> {
         let scope = self.engine.registry().scope(scope)?;
-        raise(&self.switch, &self.named(scope), self.slot(scope), options);
+        let ticket = raise(&self.switch, &self.named(scope), self.slot(scope), options);
         self.attend()?;
-        Ok(self.engine.next_hold() - 1)
+        Ok(self.hold_of(ticket))
+    }
+
+    /// The hold that a raise with this ticket became; asked once. Others may halt at the same
+    /// time, so the newest hold need not be the caller's.
+    pub fn hold_of(&mut self, ticket: u64) -> u64 {
+        self.tickets.remove(&ticket).unwrap_or_else(|| self.engine.next_hold() - 1)
     }
 
     /// Lifts a hold; two people, never one.
@@ -80,8 +96,13 @@ impl Gateway {
         reason: &str,
     ) -> Result<(), GatewayError> {
         self.attend()?;
+        let before = self.page_states();
         self.resume_checked(hold, actor, approver, reason, self.switch.epoch())?;
-        self.persist_kill(self.seen_epoch)
+        match self.persist_kill(self.seen_epoch) {
+            // Somebody halted meanwhile: take that in, too.
+            Err(_) if self.switch.epoch() != self.seen_epoch => self.settle(&before),
+            other => other,
+        }
     }
 
     fn resume_checked(
@@ -92,6 +113,8 @@ impl Gateway {
         reason: &str,
         page_epoch: u64,
     ) -> Result<(), GatewayError> {
+        // As the entry will have them: two spellings of one entry are one person.
+        let (actor, approver, reason) = (clipped(actor), clipped(approver), clipped(reason));
         if actor.is_empty() || approver.is_empty() || actor == approver {
             let why = format!(
                 "hold {hold}: resuming takes a second person; `{actor}` asked and `{approver}` agreed"
@@ -108,9 +131,9 @@ impl Gateway {
             hold,
             epoch: self.next_kill_epoch(page_epoch),
             authenticated: false,
-            actor: clipped(actor),
-            approver: clipped(approver),
-            reason: clipped(reason),
+            actor,
+            approver,
+            reason,
         };
         let now = self.clock.now();
         self.log_kill_event(Body::Resume(resume), now)
@@ -119,11 +142,19 @@ impl Gateway {
     /// Turns everything that moved the switch into entries, state and page.
     #[cold]
     pub(crate) fn take_requests(&mut self) -> Result<(), GatewayError> {
+        let before = self.page_states();
+        self.settle(&before)
+    }
+
+    /// `before` is what the holds explained of the page until now: a cell that a resume is about
+    /// to lower still shows it.
+    fn settle(&mut self, before: &[u8]) -> Result<(), GatewayError> {
         let mut taken: Vec<std::path::PathBuf> = Vec::new();
         for _ in 0..ROUNDS_MAX {
             let seen = self.switch.epoch();
             for local in self.switch.take_local() {
                 self.take_one(&local.request, local.allow_reduce, local.rank, seen)?;
+                self.tickets.insert(local.ticket, self.engine.next_hold() - 1);
             }
             for file in self.switch.read_files() {
                 // A second round finds the files of the first one still there.
@@ -132,7 +163,7 @@ impl Gateway {
                     taken.push(file.path);
                 }
             }
-            self.explain_page(seen)?;
+            self.explain_page(seen, before)?;
             match self.persist_kill(seen) {
                 Ok(()) => {
                     for path in &taken {
@@ -196,12 +227,13 @@ impl Gateway {
 
     /// A cell that is stricter than the holds explain: somebody raised it without a request that
     /// could be read. It is believed.
-    fn explain_page(&mut self, seen: u64) -> Result<(), GatewayError> {
+    fn explain_page(&mut self, seen: u64, before: &[u8]) -> Result<(), GatewayError> {
         let scopes: Vec<NamedScope> = self.holds.scopes().to_vec();
         for (slot, named) in scopes.iter().enumerate().take(cwts_audit::holds::PAGE_SLOTS) {
             let state = self.switch.state(slot);
             let Some(scope) = self.scope_of(named) else { continue };
-            if state > self.engine.scope_state(scope) {
+            let explained = before.get(slot).copied().unwrap_or(0);
+            if state as u8 > explained && state > self.engine.scope_state(scope) {
                 let why = "the kill page was raised without a request";
                 self.log_kill(scope, state, false, RANK_RISK, GATEWAY_ACTOR, why, seen)?;
             }

@@ -34,6 +34,8 @@ pub struct Gateway {
     pub(crate) gap: Option<Gap>,
     pub(crate) backpressure: u64,
     pub(crate) failed: Option<String>,
+    /// Holds that in-process requests became, until their callers ask.
+    pub(crate) tickets: std::collections::BTreeMap<u64, u64>,
 }
 
 /// What became of one order at the gateway.

@@ -2,9 +2,11 @@
 
 use std::path::Path;
 
-use cwts_audit::frame::{Entries, FRAME_HEADER_BYTES, Frame, FrameHeader, parse_segment_name};
+use cwts_audit::frame::{
+    Entries, FRAME_HEADER_BYTES, Frame, FrameHeader, parse_segment_name, segment_name,
+};
 use cwts_audit::holds::HoldsFold;
-use cwts_audit::{FsStorage, LogError, Storage, log_id_of};
+use cwts_audit::{CHECKPOINT_FILE, FsStorage, LogError, Storage, log_id_of};
 use cwts_risk::Engine;
 use cwts_types::{Body, Entry, Genesis};
 
@@ -90,9 +92,15 @@ pub(crate) fn genesis(dir: &Path) -> Result<(Genesis, [u8; 8]), GatewayError> {
         Err(GatewayError::Cancelled) | Ok(_) => {}
         Err(error) => return Err(error),
     }
-    found.ok_or_else(|| GatewayError::Log {
-        dir: dir.display().to_string(),
-        source: LogError::Empty,
+    found.ok_or_else(|| {
+        // A creation that a crash cut short has signed nothing; later, frames do not vanish.
+        let source = if dir.join(CHECKPOINT_FILE).exists() {
+            let what = "the first frame is not whole: it does not say whose log this is".to_owned();
+            LogError::Tamper { file: segment_name(0), offset: 0, what }
+        } else {
+            LogError::Empty
+        };
+        GatewayError::Log { dir: dir.display().to_string(), source }
     })
 }
 

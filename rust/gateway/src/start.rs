@@ -88,6 +88,7 @@ impl Gateway {
             gap: None,
             backpressure: 0,
             failed: None,
+            tickets: std::collections::BTreeMap::new(),
         }
     }
 

@@ -23,6 +23,8 @@ pub struct KillSwitch {
     /// Moves with in-process requests when there is no page.
     local: AtomicU64,
     requests: Mutex<Vec<LocalRequest>>,
+    /// Numbers requests of this process.
+    tickets: AtomicU64,
     dir: Option<PathBuf>,
 }
 
@@ -32,6 +34,8 @@ pub(crate) struct LocalRequest {
     pub(crate) request: KillRequest,
     pub(crate) allow_reduce: bool,
     pub(crate) rank: u8,
+    /// Its number.
+    pub(crate) ticket: u64,
 }
 
 /// A request that another process left.
@@ -45,7 +49,13 @@ pub(crate) struct FileRequest {
 impl KillSwitch {
     /// A switch without a page, for a gateway without a log.
     pub(crate) fn local() -> Self {
-        Self { page: None, local: AtomicU64::new(0), requests: Mutex::new(Vec::new()), dir: None }
+        Self {
+            page: None,
+            local: AtomicU64::new(0),
+            requests: Mutex::default(),
+            tickets: AtomicU64::new(0),
+            dir: None,
+        }
     }
 
     /// A switch over the page of this log directory.
@@ -66,6 +76,10 @@ impl KillSwitch {
     pub(crate) fn state(&self, slot: usize) -> KillState {
         let code = self.page.as_ref().map_or(0, |page| page.state(slot));
         KillState::from_code(code).unwrap_or(KillState::Halted)
+    }
+
+    pub(crate) fn next_ticket(&self) -> u64 {
+        self.tickets.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Leaves a request of this process and makes it felt at the next order.

@@ -329,12 +329,12 @@ impl Gateway {
         if scope == "firm" {
             // The whole firm needs no look-up: it is felt before this thread gets the lock.
             let firm = cwts_gateway::firm();
-            raise(&self.switch, &firm, Some(0), &options);
+            let ticket = raise(&self.switch, &firm, Some(0), &options);
             return py.detach(|| {
                 let mut inner = self.lock();
                 let core = inner.core()?;
                 core.poll()?;
-                Ok(core.engine().next_hold() - 1)
+                Ok(core.hold_of(ticket))
             });
         }
         py.detach(|| Ok(self.lock().core()?.halt(scope, &options)?))

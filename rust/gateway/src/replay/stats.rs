@@ -69,6 +69,8 @@ pub struct Series {
     pub open_notional: Vec<i64>,
     /// Refusals by lowest bit.
     pub rejected: BTreeMap<u8, Vec<u64>>,
+    /// Working notional after the newest order: what a bucket without orders had.
+    last_open: i64,
 }
 
 impl Series {
@@ -83,8 +85,7 @@ impl Series {
                 if at >= self.orders.len() {
                     self.orders.resize(at + 1, 0);
                     self.accepted.resize(at + 1, 0);
-                    let last = self.open_notional.last().copied().unwrap_or(0);
-                    self.open_notional.resize(at + 1, last);
+                    self.open_notional.resize(at + 1, self.last_open);
                 }
                 return at;
             }
@@ -253,6 +254,7 @@ impl ReplayStats {
         self.series.orders[at] += 1;
         let open = engine.firm_open();
         self.series.open_notional[at] = self.series.open_notional[at].max(open);
+        self.series.last_open = open;
         let reasons = outcome.decision.reasons;
         self.letter(reasons.0);
         *self.by_mask.entry(reasons.0).or_default() += 1;

@@ -1,0 +1,243 @@
+//! Decisions: evaluate, and if nothing is violated, reserve.
+
+use cwts_types::{
+    Control, Decision, Level, NO_CONTROL, Order, OrderKind, Reasons, Verdict, Violation,
+};
+
+use crate::engine::Engine;
+use crate::evaluate::Evaluation;
+use crate::working::{Pending, Terms, Working};
+
+/// A decision with the details of every violation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The record; its `seq` is the order's plus one.
+    pub decision: Decision,
+    /// One for each bit of its reasons, ascending.
+    pub violations: Vec<Violation>,
+}
+
+impl Engine {
+    /// Decides an order and changes nothing: the answer that [`Engine::decide`] would give.
+    pub fn check(&self, order: &Order) -> Outcome {
+        let ts = order.ts.max(self.last_ts);
+        match order.order_kind() {
+            Some(OrderKind::Cancel | OrderKind::MassCancel) => self.cancel_outcome(order),
+            _ => {
+                let found = self.evaluate(order, ts);
+                self.outcome(order, ts, &found)
+            }
+        }
+    }
+
+    /// Decides an order; an accepted one is reserved, a cancel always passes.
+    ///
+    /// `replayed`: the input is a market's own record, so a cancel or replace is already confirmed
+    /// and moves its reservation at once. Live, only the venue's report does.
+    pub fn decide(&mut self, order: &Order, replayed: bool) -> Outcome {
+        let ts = self.advance(order.ts);
+        self.decisions += 1;
+        match order.order_kind() {
+            Some(OrderKind::Cancel | OrderKind::MassCancel) => {
+                let outcome = self.cancel_outcome(order);
+                self.pass_cancel(order, ts, replayed);
+                outcome
+            }
+            _ => {
+                let found = self.evaluate(order, ts);
+                self.counters.orders += 1;
+                let outcome = self.outcome(order, ts, &found);
+                if found.passes() {
+                    self.counters.accepted += 1;
+                    self.accept(order, ts, &found, replayed);
+                } else {
+                    self.count_refusal(found.reasons);
+                }
+                outcome
+            }
+        }
+    }
+
+    fn blank(&self, order: &Order, verdict: Verdict) -> Decision {
+        Decision {
+            // A record can hold any number; the log gives real ones.
+            seq: order.seq.wrapping_add(1),
+            order_seq: order.seq,
+            reasons: Reasons::NONE,
+            observed: 0,
+            limit: 0,
+            order_id: order.order_id,
+            limits_version: self.version,
+            kill_epoch: self.kill_epoch,
+            scope: 0,
+            first: NO_CONTROL,
+            level: Level::Order as u8,
+            verdict: verdict as u8,
+            flags: 0,
+        }
+    }
+
+    #[inline]
+    fn outcome(&self, order: &Order, ts: u64, found: &Evaluation) -> Outcome {
+        if found.passes() {
+            return Outcome {
+                decision: self.blank(order, Verdict::Accept),
+                violations: Vec::new(),
+            };
+        }
+        let violations = self.violations(order, ts, found);
+        let decision = self.blank(order, Verdict::Reject).with_violations(&violations);
+        Outcome { decision, violations }
+    }
+
+    fn cancel_outcome(&self, order: &Order) -> Outcome {
+        let decision = self.blank(order, Verdict::CancelPassed);
+        let is_mass = order.kind == OrderKind::MassCancel as u8;
+        if is_mass || self.resolve(order.ref_id).is_some() {
+            return Outcome { decision, violations: Vec::new() };
+        }
+        let violation = Violation {
+            control: Control::UnknownOrder,
+            level: Level::Order,
+            scope: 0,
+            observed: order.ref_id as i64,
+            limit: 0,
+        };
+        let violations = vec![violation];
+        Outcome { decision: decision.with_violations(&violations), violations }
+    }
+
+    /// The working order that an id names, by itself or as an accepted replace of it.
+    pub(crate) fn resolve(&self, order_id: u64) -> Option<u64> {
+        if self.working.contains_key(&order_id) {
+            return Some(order_id);
+        }
+        self.replaces.get(&order_id).copied().filter(|id| self.working.contains_key(id))
+    }
+
+    /// The replaces of a working order that the venue has not answered.
+    pub(crate) fn pending(&self, id: u64, working: &Working) -> &[Pending] {
+        if !working.was_replaced {
+            return &[];
+        }
+        self.replacing.get(&id).map_or(&[], |replacing| replacing.pending.as_slice())
+    }
+
+    fn pass_cancel(&mut self, order: &Order, ts: u64, replayed: bool) {
+        self.counters.cancels += 1;
+        let target = self.resolve(order.ref_id);
+        if target.is_none() && order.kind == OrderKind::Cancel as u8 {
+            self.counters.unknown_orders += 1;
+        }
+        // The rate counts what leaves: a cancel does, and is never refused for it.
+        let working = target.and_then(|id| self.working.get(&id)).copied();
+        let account = working.map_or(order.account, |w| w.account);
+        let strategy = working.map_or(order.strategy, |w| w.strategy);
+        let instrument = working.map_or(order.instrument, |w| w.instrument);
+        self.count_message(account, strategy, instrument, ts, false);
+        if let (true, Some(id)) = (replayed, target) {
+            // A replayed cancel with a quantity takes off only that much.
+            match order.qty {
+                ..=0 => self.release(id, false),
+                qty => self.reduce_working(id, qty),
+            }
+        }
+    }
+
+    /// Counts one message that leaves, in every window that wants it.
+    fn count_message(&mut self, account: u32, strategy: u32, instrument: u32, ts: u64, new: bool) {
+        let rates = [
+            self.accounts.get(account as usize).and_then(|l| l.as_ref()?.rate),
+            self.strategies.get(strategy as usize).and_then(|l| l.as_ref()?.rate),
+            self.instruments.get(instrument as usize).and_then(|l| l.as_ref()?.rate),
+        ];
+        for rate in rates.into_iter().flatten() {
+            let window = &mut self.windows[rate];
+            if new || !window.accepted_new {
+                window.push(ts);
+            }
+        }
+    }
+
+    fn accept(&mut self, order: &Order, ts: u64, found: &Evaluation, replayed: bool) {
+        let is_new = order.kind == OrderKind::New as u8;
+        self.count_message(order.account, order.strategy, order.instrument, ts, is_new);
+        let index = self.holding_or_new(order.account, order.instrument);
+        let rule = self.accounts[order.account as usize].as_ref().and_then(|l| l.duplicates);
+        let holding = &mut self.holdings[index as usize];
+        if let Some(rule) = rule {
+            holding.accepted.push(ts, rule.window_ns, order.px, order.qty, order.side);
+        }
+        holding.last_ts = ts;
+        let terms = Terms { px_abs: found.px_abs, qty: order.qty };
+        if !is_new {
+            if let Some(id) = self.resolve(order.ref_id) {
+                self.add_replace(id, Pending { id: order.order_id, terms });
+                if replayed {
+                    self.confirm(id, order.order_id);
+                }
+            }
+            return;
+        }
+        let Some(notional) =
+            self.instruments[order.instrument as usize].as_ref().map(|line| line.notional)
+        else {
+            return;
+        };
+        let working = Working {
+            holding: index,
+            instrument: order.instrument,
+            account: order.account,
+            strategy: order.strategy,
+            side: order.side,
+            terms,
+            was_replaced: false,
+            cum: 0,
+            notional,
+        };
+        // An id that is used twice: the older order's reservation goes first, or it would stay
+        // reserved for ever. Duplicate client ids are refused upstream.
+        if self.working.contains_key(&order.order_id) {
+            self.release(order.order_id, false);
+        }
+        self.forget(order.order_id);
+        let (qty, n) = working.reserved(&[]);
+        self.reserve(index, working.is_buy(), qty, n, 1);
+        self.working.insert(order.order_id, working);
+    }
+}
+
+impl Engine {
+    /// Kill violations of an order that was accepted before: asked again at its release.
+    pub fn check_release(&self, order: &Order) -> Vec<Violation> {
+        let Some(lines) = self.lines(order) else { return Vec::new() };
+        let mask = self.kill_mask(&lines);
+        if mask == 0 {
+            return Vec::new();
+        }
+        // Its own reservation is in the working sums already: it adds nothing any more.
+        let (holding, _) = self.holding_of(order);
+        let side = cwts_types::Side::from_code(order.side);
+        let reducing = holding
+            .zip(side)
+            .is_some_and(|(holding, side)| crate::evaluate::reduces(holding, side, 0));
+        let mut reasons = Reasons::NONE;
+        let exit = crate::tables::kill_bit::REDUCE_ONLY | crate::tables::kill_bit::HALTED_EXIT;
+        if mask & !exit != 0 || (mask & crate::tables::kill_bit::HALTED_EXIT != 0 && !reducing) {
+            reasons.insert(Control::KillHalted);
+        }
+        if mask & crate::tables::kill_bit::REDUCE_ONLY != 0 && !reducing {
+            reasons.insert(Control::KillReduceOnly);
+        }
+        let found = Evaluation {
+            reasons,
+            missing: 0,
+            n: 0,
+            added_qty: 0,
+            added_n: 0,
+            px_abs: 0,
+            is_buy: order.side == 1,
+        };
+        self.violations(order, order.ts, &found)
+    }
+}

@@ -1,0 +1,499 @@
+//! The state that entries fold into.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use cwts_types::{Control, Entry, Level, Register, RegisterKind};
+use rustc_hash::FxBuildHasher;
+use serde::{Deserialize, Serialize};
+
+use crate::limits::LimitsFile;
+use crate::registry::Registry;
+use crate::tables::{
+    AccountLine, InstrumentLine, Node, StrategyLine, account_line, instrument_line, limit_node,
+    window,
+};
+use crate::tables::{account_limits, instrument_limits, strategy_limits};
+use crate::window::{Accepted, Window};
+use crate::working::{Replacing, Working};
+
+/// An account in an instrument.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Holding {
+    pub(crate) key: u64,
+    pub(crate) pos: i64,
+    /// Working quantity: buys, sells.
+    pub(crate) work: [i64; 2],
+    /// What the position cost, in micros; never negative.
+    pub(crate) cost: i64,
+    pub(crate) last_ts: u64,
+    pub(crate) peak_abs: i64,
+    pub(crate) accepted: Accepted,
+}
+
+/// Position limits of a holding; derived from the tables, not part of the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HoldingLimits {
+    pub(crate) long: i64,
+    pub(crate) short: i64,
+    pub(crate) missing: bool,
+    pub(crate) restricted: Option<(Level, u32)>,
+}
+
+/// What the engine counted; only ever grows.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counters {
+    /// Orders and replaces decided.
+    pub orders: u64,
+    /// Of those, accepted.
+    pub accepted: u64,
+    /// Cancels passed.
+    pub cancels: u64,
+    /// Cancels that named no working order.
+    pub unknown_orders: u64,
+    /// Execution reports taken in.
+    pub execs: u64,
+    /// Execution reports on unknown orders.
+    pub unknown_execs: u64,
+    /// Execution ids seen twice.
+    pub duplicate_execs: u64,
+    /// Fills beyond an order's quantity.
+    pub overfills: u64,
+    /// Fills that came after the end of their order; booked all the same.
+    pub late_fills: u64,
+    /// Inputs whose time was before the last.
+    pub time_back: u64,
+    /// Refusals by each control.
+    pub by_bit: Vec<u64>,
+    /// Refusals by lowest bit.
+    pub by_first: Vec<u64>,
+}
+
+/// The risk engine: a pure fold over entries. It has no clock, no randomness and no I/O.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    pub(crate) file: LimitsFile,
+    pub(crate) text: Vec<u8>,
+    pub(crate) pending_text: BTreeMap<u16, Vec<u8>>,
+    pub(crate) version: u32,
+    pub(crate) registry: Registry,
+    /// Index = handle; 0 is nobody.
+    pub(crate) instruments: Vec<Option<InstrumentLine>>,
+    pub(crate) accounts: Vec<Option<AccountLine>>,
+    pub(crate) strategies: Vec<Option<StrategyLine>>,
+    pub(crate) customers: Vec<usize>,
+    pub(crate) desks: Vec<usize>,
+    /// 0 is the firm.
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) windows: Vec<Window>,
+    pub(crate) holdings: Vec<Holding>,
+    pub(crate) holding_limits: Vec<HoldingLimits>,
+    pub(crate) holding_index: HashMap<u64, u32, FxBuildHasher>,
+    pub(crate) working: HashMap<u64, Working, FxBuildHasher>,
+    /// Replace order id -> the order that it changes.
+    pub(crate) replaces: HashMap<u64, u64, FxBuildHasher>,
+    /// Order id -> its replaces, for the few orders that have any.
+    pub(crate) replacing: HashMap<u64, Replacing, FxBuildHasher>,
+    /// Orders that ended, as they were: a fill that comes late is still booked.
+    pub(crate) ended: HashMap<u64, Working, FxBuildHasher>,
+    /// Their ids, oldest first; bounded by count, so that replicas forget alike.
+    pub(crate) ended_order: VecDeque<u64>,
+    pub(crate) execs: HashSet<u64, FxBuildHasher>,
+    pub(crate) holds: BTreeMap<u64, crate::kill::Hold>,
+    pub(crate) next_hold: u64,
+    pub(crate) kill_epoch: u32,
+    pub(crate) kill_seq: u64,
+    pub(crate) last_ts: u64,
+    pub(crate) decisions: u64,
+    pub(crate) counters: Counters,
+}
+
+/// An entry that cannot be folded: the log and this engine do not belong together.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StepError {
+    /// A limits text that does not parse.
+    #[error("limits version {version}: {errors}")]
+    Limits {
+        /// The version that it was to become.
+        version: u32,
+        /// What is wrong.
+        errors: crate::limits::LimitErrors,
+    },
+    /// Versions grow by one, and all chunks must be there.
+    #[error("limits version {version} does not follow {current}, or a chunk is missing")]
+    Version {
+        /// The version that it was to become.
+        version: u32,
+        /// The version in force.
+        current: u32,
+    },
+    /// A registration that does not fit.
+    #[error("register `{name}`: {why}")]
+    Register {
+        /// The name.
+        name: String,
+        /// What does not fit.
+        why: String,
+    },
+    /// A kill or resume that does not fit.
+    #[error("hold {hold}: {why}")]
+    Hold {
+        /// The hold.
+        hold: u64,
+        /// What does not fit.
+        why: &'static str,
+    },
+    /// A state that was not made by this release.
+    #[error("snapshot: {0}")]
+    Snapshot(&'static str),
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Engine {
+    /// An engine without limits: it refuses every order.
+    pub fn new() -> Self {
+        let bits = cwts_types::CONTROLS.len();
+        Self {
+            file: LimitsFile::default(),
+            text: Vec::new(),
+            pending_text: BTreeMap::new(),
+            version: 0,
+            registry: Registry::default(),
+            instruments: vec![None],
+            accounts: vec![None],
+            strategies: vec![None],
+            customers: vec![0],
+            desks: vec![0],
+            nodes: vec![Node::new(Level::Firm, 0, None)],
+            windows: Vec::new(),
+            holdings: Vec::new(),
+            holding_limits: Vec::new(),
+            holding_index: HashMap::default(),
+            working: HashMap::default(),
+            replaces: HashMap::default(),
+            replacing: HashMap::default(),
+            ended: HashMap::default(),
+            ended_order: VecDeque::new(),
+            execs: HashSet::default(),
+            holds: BTreeMap::new(),
+            next_hold: 1,
+            kill_epoch: 0,
+            kill_seq: 0,
+            last_ts: 0,
+            decisions: 0,
+            counters: Counters {
+                by_bit: vec![0; bits],
+                by_first: vec![0; bits],
+                ..Counters::default()
+            },
+        }
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &LimitsFile {
+        &self.file
+    }
+
+    /// The text of the limits in force.
+    pub fn limits_text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// Version of the limits in force; 0 = none yet.
+    pub fn limits_version(&self) -> u32 {
+        self.version
+    }
+
+    /// Names and handles.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// What was counted.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Decisions so far: the `producer_seq` of the next one.
+    pub fn decisions(&self) -> u64 {
+        self.decisions
+    }
+
+    /// Working orders.
+    pub fn working_orders(&self) -> usize {
+        self.working.len()
+    }
+
+    /// Time of the newest input.
+    pub fn last_ts(&self) -> u64 {
+        self.last_ts
+    }
+
+    /// Position of an account in an instrument.
+    pub fn position(&self, account: u32, instrument: u32) -> i64 {
+        self.holding(account, instrument).map_or(0, |h| h.pos)
+    }
+
+    pub(crate) fn holding(&self, account: u32, instrument: u32) -> Option<&Holding> {
+        let index = self.holding_index.get(&holding_key(account, instrument))?;
+        self.holdings.get(*index as usize)
+    }
+
+    /// The holding, made if it is new.
+    pub(crate) fn holding_or_new(&mut self, account: u32, instrument: u32) -> u32 {
+        let key = holding_key(account, instrument);
+        if let Some(index) = self.holding_index.get(&key) {
+            return *index;
+        }
+        let index = self.holdings.len() as u32;
+        self.holdings.push(Holding { key, ..Holding::default() });
+        self.holding_limits.push(self.limits_of_holding(account, instrument));
+        self.holding_index.insert(key, index);
+        index
+    }
+
+    pub(crate) fn limits_of_holding(&self, account: u32, instrument: u32) -> HoldingLimits {
+        let symbol = self.registry.name(RegisterKind::Instrument, instrument).unwrap_or("");
+        let mut out = HoldingLimits { long: 0, short: 0, missing: true, restricted: None };
+        let Some(Some(line)) = self.accounts.get(account as usize) else { return out };
+        let limit = line.limits.instrument.get(symbol).copied().unwrap_or(line.limits.max_position);
+        out.long = limit.long.at_most();
+        out.short = limit.short.at_most();
+        let set = limit.long.is_set() && limit.short.is_set();
+        out.missing = !set && !self.file.unlisted_off;
+        let mut lists = vec![(Level::Account, account, &line.limits.restricted)];
+        let mut at = self.nodes[line.node].parent;
+        while let Some(index) = at {
+            let node = &self.nodes[index];
+            let name = crate::tables::node_kind(node.level)
+                .and_then(|kind| self.registry.name(kind, node.handle))
+                .unwrap_or("");
+            let limits = match node.level {
+                Level::Customer => self.file.customers.get(name),
+                Level::Desk => self.file.desks.get(name),
+                _ => Some(&self.file.firm),
+            };
+            if let Some(limits) = limits {
+                lists.push((node.level, node.handle, &limits.restricted));
+            }
+            at = node.parent;
+        }
+        out.restricted =
+            lists.into_iter().find(|(_, _, l)| l.refuses(symbol)).map(|(level, h, _)| (level, h));
+        out
+    }
+
+    /// Takes a registration in.
+    ///
+    /// # Errors
+    /// The handle is not the next one, or its parent is not registered.
+    pub fn register(&mut self, register: &Register) -> Result<(), StepError> {
+        let name = register.name.as_str();
+        let parent_known = match register.kind {
+            RegisterKind::Customer => (register.parent as usize) < self.desks.len(),
+            RegisterKind::Account => (register.parent as usize) < self.customers.len(),
+            RegisterKind::Instrument => register.parent <= self.registry.len(RegisterKind::Venue),
+            _ => register.parent == 0,
+        };
+        if !parent_known {
+            return Err(StepError::Register {
+                name: name.to_owned(),
+                why: format!("parent {} is not registered", register.parent),
+            });
+        }
+        self.registry.insert(register)?;
+        match register.kind {
+            RegisterKind::Desk => {
+                let node = self.add_node(Level::Desk, register.handle, 0, name);
+                self.desks.push(node);
+            }
+            RegisterKind::Customer => {
+                let parent = self.desks[register.parent as usize];
+                let node = self.add_node(Level::Customer, register.handle, parent, name);
+                self.customers.push(node);
+            }
+            RegisterKind::Account => {
+                let parent = self.customers[register.parent as usize];
+                let node = self.add_node(Level::Account, register.handle, parent, name);
+                let rate = account_limits(&self.file, name).map(|l| l.message_rate);
+                let rate = window(&mut self.windows, None, rate.unwrap_or_default());
+                self.accounts.push(Some(account_line(&self.file, name, node, rate)));
+            }
+            RegisterKind::Strategy => {
+                let limits = strategy_limits(&self.file, name);
+                let rate = window(&mut self.windows, None, limits.message_rate);
+                self.strategies.push(Some(StrategyLine {
+                    max_qty: limits.max_order_qty.at_most(),
+                    max_n: limits.max_order_notional.at_most(),
+                    rate,
+                    kill: 0,
+                }));
+            }
+            RegisterKind::Instrument => {
+                let rate = instrument_limits(&self.file, name).message_rate;
+                let rate = window(&mut self.windows, None, rate);
+                let line = instrument_line(&self.file, name, register.parent, rate);
+                self.instruments.push(Some(line));
+            }
+            RegisterKind::Venue | RegisterKind::Actor => {}
+        }
+        self.refresh_kill();
+        Ok(())
+    }
+
+    fn add_node(&mut self, level: Level, handle: u32, parent: usize, name: &str) -> usize {
+        let mut node = Node::new(level, handle, Some(parent));
+        limit_node(&self.file, &mut node, name);
+        self.nodes.push(node);
+        self.nodes.len() - 1
+    }
+
+    /// Puts a limits text in force: every line is compiled again, positions and windows stay.
+    ///
+    /// # Errors
+    /// The text does not parse, or the version does not follow; nothing has changed then.
+    pub fn activate(&mut self, version: u32, text: &[u8]) -> Result<(), StepError> {
+        if version != self.version.saturating_add(1) {
+            return Err(StepError::Version { version, current: self.version });
+        }
+        let limits = |errors| StepError::Limits { version, errors };
+        let source = crate::limits::utf8(text).map_err(limits)?;
+        let file = crate::limits::parse(source).map_err(limits)?;
+        self.file = file;
+        text.clone_into(&mut self.text);
+        self.version = version;
+        self.compile();
+        Ok(())
+    }
+
+    pub(crate) fn compile(&mut self) {
+        let file = &self.file;
+        for handle in 1..self.accounts.len() {
+            let name = self.registry.name(RegisterKind::Account, handle as u32).unwrap_or("");
+            let Some(line) = &mut self.accounts[handle] else { continue };
+            let rate = account_limits(file, name).map(|l| l.message_rate).unwrap_or_default();
+            let rate = window(&mut self.windows, line.rate, rate);
+            *line = account_line(file, name, line.node, rate);
+        }
+        for handle in 1..self.strategies.len() {
+            let name = self.registry.name(RegisterKind::Strategy, handle as u32).unwrap_or("");
+            let Some(line) = &mut self.strategies[handle] else { continue };
+            let limits = strategy_limits(file, name);
+            line.max_qty = limits.max_order_qty.at_most();
+            line.max_n = limits.max_order_notional.at_most();
+            line.rate = window(&mut self.windows, line.rate, limits.message_rate);
+        }
+        for handle in 1..self.instruments.len() {
+            let symbol = self.registry.name(RegisterKind::Instrument, handle as u32).unwrap_or("");
+            let Some(line) = &mut self.instruments[handle] else { continue };
+            let rate = instrument_limits(file, symbol).message_rate;
+            let rate = window(&mut self.windows, line.rate, rate);
+            let mut fresh = instrument_line(file, symbol, line.venue, rate);
+            if let Some((px, ts)) = line.reference {
+                fresh.set_reference(px, ts);
+            }
+            *line = fresh;
+        }
+        for node in &mut self.nodes {
+            let name = crate::tables::node_kind(node.level)
+                .and_then(|kind| self.registry.name(kind, node.handle))
+                .unwrap_or("");
+            limit_node(file, node, name);
+        }
+        for index in 0..self.holdings.len() {
+            let key = self.holdings[index].key;
+            self.holding_limits[index] = self.limits_of_holding((key >> 32) as u32, key as u32);
+        }
+        self.refresh_kill();
+    }
+
+    /// Sets a reference price.
+    pub fn reference(&mut self, instrument: u32, px: i64, ts: u64) {
+        self.advance(ts);
+        if let Some(Some(line)) = self.instruments.get_mut(instrument as usize) {
+            line.set_reference(px, ts);
+        }
+    }
+
+    /// Time as the controls see it: it never steps back.
+    pub(crate) fn advance(&mut self, ts: u64) -> u64 {
+        if ts < self.last_ts {
+            self.counters.time_back += 1;
+        } else {
+            self.last_ts = ts;
+        }
+        self.last_ts
+    }
+
+    /// Applies any entry. Orders give a decision; entries of other rooms change nothing.
+    ///
+    /// # Errors
+    /// The entry does not fit the state: the log and this engine do not belong together.
+    pub fn step(&mut self, index: u64, entry: &Entry) -> Result<Option<crate::Outcome>, StepError> {
+        use cwts_types::{Body, ConfigKind};
+        match &entry.body {
+            Body::Order(order, _) => {
+                let replayed = entry.header.flags & cwts_types::entry_flag::REPLAYED != 0;
+                return Ok(Some(self.decide(order, replayed)));
+            }
+            Body::Exec(exec) => {
+                self.exec(exec);
+            }
+            Body::Reference(reference) => {
+                self.reference(reference.instrument, reference.px, reference.ts);
+            }
+            Body::Config(config) if config.kind == ConfigKind::Limits => {
+                if config.part == 0 {
+                    self.pending_text.clear();
+                }
+                if self.pending_text.len() < CHUNKS_MAX {
+                    self.pending_text.insert(config.part, config.text.clone());
+                }
+            }
+            Body::LimitActivate(activate) => {
+                let chunks = std::mem::take(&mut self.pending_text);
+                if chunks.len() != usize::from(activate.parts) {
+                    let version = activate.version;
+                    return Err(StepError::Version { version, current: self.version });
+                }
+                let text: Vec<u8> = chunks.into_values().flatten().collect();
+                self.activate(activate.version, &text)?;
+            }
+            Body::Register(register) => self.register(register)?,
+            Body::Kill(kill) => self.kill(index, kill)?,
+            Body::Resume(resume) => self.resume(index, resume)?,
+            Body::ReleaseDenied(denied) => self.deny_release(denied.order_id),
+            Body::Tick => {
+                self.advance(u64::try_from(entry.header.utc_ns).unwrap_or(0));
+            }
+            _ => {}
+        }
+        Ok(None)
+    }
+
+    pub(crate) fn count_refusal(&mut self, reasons: cwts_types::Reasons) {
+        for control in reasons.iter() {
+            self.counters.by_bit[control as usize] += 1;
+        }
+        if let Some(first) = reasons.first() {
+            self.counters.by_first[first as usize] += 1;
+        }
+    }
+
+    /// How often each control refused, by name.
+    pub fn refusals(&self) -> Vec<(Control, u64)> {
+        let rows = cwts_types::CONTROLS.iter().zip(&self.counters.by_bit);
+        rows.filter(|(_, n)| **n > 0).map(|(row, n)| (row.control, *n)).collect()
+    }
+}
+
+pub(crate) fn holding_key(account: u32, instrument: u32) -> u64 {
+    u64::from(account) << 32 | u64::from(instrument)
+}
+
+/// Chunks of one limits text: 64 of 64 KiB hold the largest file.
+const CHUNKS_MAX: usize = 128;

@@ -1,0 +1,30 @@
+//! Pre-trade controls: a pure fold `step(state, entry) -> decision`.
+//!
+//! No clock, no randomness, no I/O, and no float in a decision: the same entries give the same
+//! bytes on every machine. Source of the rules: SEC Rule 15c3-5 and RTS 6; of the design: note
+//! "risk". An order passes through `evaluate` (all violated controls), `violations` (what was
+//! observed, for refused ones) and `decide` (reserve, count); execution reports through `exec`.
+#![forbid(unsafe_code)]
+
+mod decide;
+mod engine;
+mod evaluate;
+mod exec;
+mod explain;
+mod kill;
+pub mod limits;
+mod registry;
+mod snapshot;
+mod tables;
+mod usage;
+mod violations;
+mod window;
+mod working;
+
+pub use decide::Outcome;
+pub use engine::{Counters, Engine, StepError};
+pub use exec::ExecEffect;
+pub use explain::{missing_keys, scope_text, value_text, violation_text};
+pub use kill::Hold;
+pub use registry::{Registry, UnknownScope};
+pub use usage::Usage;

@@ -1,0 +1,227 @@
+//! The state as bytes, and back. Equal states give equal bytes: maps are written sorted.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use cwts_types::{Register, RegisterKind};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::{Counters, Engine, Holding, StepError};
+use crate::kill::Hold;
+use crate::window::Window;
+use crate::working::{Replacing, Working};
+
+/// Everything that the tables do not give again.
+#[derive(Serialize, Deserialize)]
+struct Image {
+    format: u32,
+    text: Vec<u8>,
+    pending_text: BTreeMap<u16, Vec<u8>>,
+    version: u32,
+    names: Vec<(u8, u32, String)>,
+    /// In order of creation: parent first.
+    node_order: Vec<(u8, u32)>,
+    nodes: Vec<(i64, i64, u32, i64, i64)>,
+    references: Vec<Option<(i64, u64)>>,
+    rates: [Vec<Option<u64>>; 3],
+    windows: Vec<Window>,
+    holdings: Vec<Holding>,
+    working: Vec<(u64, Working)>,
+    replaces: Vec<(u64, u64)>,
+    replacing: Vec<(u64, Replacing)>,
+    ended: Vec<(u64, Working)>,
+    ended_order: VecDeque<u64>,
+    execs: Vec<u64>,
+    holds: Vec<Hold>,
+    next_hold: u64,
+    kill_epoch: u32,
+    kill_seq: u64,
+    last_ts: u64,
+    decisions: u64,
+    counters: Counters,
+}
+
+impl Engine {
+    /// The whole state as canonical bytes.
+    pub fn snapshot(&self) -> Vec<u8> {
+        let mut working: Vec<_> = self.working.iter().map(|(k, v)| (*k, *v)).collect();
+        working.sort_unstable_by_key(|row| row.0);
+        let mut replaces: Vec<_> = self.replaces.iter().map(|(k, v)| (*k, *v)).collect();
+        replaces.sort_unstable();
+        let mut replacing: Vec<_> = self.replacing.iter().map(|(k, v)| (*k, v.clone())).collect();
+        replacing.sort_unstable_by_key(|row| row.0);
+        let mut ended: Vec<_> = self.ended.iter().map(|(k, v)| (*k, *v)).collect();
+        ended.sort_unstable_by_key(|row| row.0);
+        let mut execs: Vec<u64> = self.execs.iter().copied().collect();
+        execs.sort_unstable();
+        let rate = |r: Option<usize>| r.map(|r| r as u64);
+        let image = Image {
+            format: FORMAT,
+            text: self.text.clone(),
+            pending_text: self.pending_text.clone(),
+            version: self.version,
+            names: self
+                .registry
+                .rows()
+                .into_iter()
+                .map(|r| (r.kind as u8, r.parent, r.name))
+                .collect(),
+            node_order: self.nodes.iter().map(|n| (n.level as u8, n.handle)).collect(),
+            nodes: self
+                .nodes
+                .iter()
+                .map(|n| (n.open, n.held, n.open_orders, n.peak, n.peak_open))
+                .collect(),
+            references: self.instruments.iter().flatten().map(|l| l.reference).collect(),
+            rates: [
+                self.accounts.iter().flatten().map(|l| rate(l.rate)).collect(),
+                self.strategies.iter().flatten().map(|l| rate(l.rate)).collect(),
+                self.instruments.iter().flatten().map(|l| rate(l.rate)).collect(),
+            ],
+            windows: self.windows.clone(),
+            holdings: self.holdings.clone(),
+            working,
+            replaces,
+            replacing,
+            ended,
+            ended_order: self.ended_order.clone(),
+            execs,
+            holds: self.holds.values().cloned().collect(),
+            next_hold: self.next_hold,
+            kill_epoch: self.kill_epoch,
+            kill_seq: self.kill_seq,
+            last_ts: self.last_ts,
+            decisions: self.decisions,
+            counters: self.counters.clone(),
+        };
+        // A Vec grows as it must; the serialiser has no other way to fail.
+        postcard::to_allocvec(&image).unwrap_or_default()
+    }
+
+    /// The engine with this state.
+    ///
+    /// # Errors
+    /// The bytes are not a snapshot of this release.
+    pub fn restore(bytes: &[u8]) -> Result<Self, StepError> {
+        let broken = StepError::Snapshot("not a snapshot of this release");
+        let image: Image = postcard::from_bytes(bytes).map_err(|_| broken.clone())?;
+        if image.format != FORMAT {
+            return Err(broken);
+        }
+        let mut engine = Self::new();
+        if image.version > 0 {
+            engine.version = image.version - 1;
+            engine.activate(image.version, &image.text)?;
+        }
+        engine.register_all(&image)?;
+        let instruments = engine.instruments.iter_mut().flatten();
+        for (line, reference) in instruments.zip(&image.references) {
+            if let Some((px, ts)) = *reference {
+                line.set_reference(px, ts);
+            }
+        }
+        if image.nodes.len() != engine.nodes.len() {
+            return Err(broken);
+        }
+        for (node, row) in engine.nodes.iter_mut().zip(&image.nodes) {
+            (node.open, node.held, node.open_orders, node.peak, node.peak_open) = *row;
+        }
+        let [accounts, strategies, instruments] = &image.rates;
+        let known = |r: &Option<u64>| r.is_none_or(|r| (r as usize) < image.windows.len());
+        if !accounts.iter().chain(strategies).chain(instruments).all(known)
+            || !engine.holds_together(&image)
+        {
+            return Err(broken);
+        }
+        let index = |r: &Option<u64>| r.map(|r| r as usize);
+        for (line, rate) in engine.accounts.iter_mut().flatten().zip(accounts) {
+            line.rate = index(rate);
+        }
+        for (line, rate) in engine.strategies.iter_mut().flatten().zip(strategies) {
+            line.rate = index(rate);
+        }
+        for (line, rate) in engine.instruments.iter_mut().flatten().zip(instruments) {
+            line.rate = index(rate);
+        }
+        engine.windows = image.windows;
+        for (i, holding) in image.holdings.iter().enumerate() {
+            let (account, instrument) = ((holding.key >> 32) as u32, holding.key as u32);
+            engine.holding_limits.push(engine.limits_of_holding(account, instrument));
+            engine.holding_index.insert(holding.key, i as u32);
+        }
+        engine.holdings = image.holdings;
+        engine.working = image.working.into_iter().collect();
+        engine.replaces = image.replaces.into_iter().collect();
+        engine.replacing = image.replacing.into_iter().collect();
+        engine.ended = image.ended.into_iter().collect();
+        engine.ended_order = image.ended_order;
+        engine.execs = image.execs.into_iter().collect();
+        engine.holds = image.holds.into_iter().map(|h| (h.id, h)).collect();
+        engine.next_hold = image.next_hold;
+        engine.kill_epoch = image.kill_epoch;
+        engine.kill_seq = image.kill_seq;
+        engine.last_ts = image.last_ts;
+        engine.decisions = image.decisions;
+        engine.counters = image.counters;
+        engine.pending_text = image.pending_text;
+        engine.refresh_kill();
+        Ok(engine)
+    }
+
+    /// Whether every index of the image points at something, and every sum can be taken apart
+    /// again: bytes that were changed on the way must not become a panic later.
+    fn holds_together(&self, image: &Image) -> bool {
+        let account = |h: u32| self.accounts.get(h as usize).is_some_and(Option::is_some);
+        let instrument = |h: u32| self.instruments.get(h as usize).is_some_and(Option::is_some);
+        let holding = |h: &Holding| account((h.key >> 32) as u32) && instrument(h.key as u32);
+        let working = |w: &Working| {
+            (w.holding as usize) < image.holdings.len()
+                && account(w.account)
+                && instrument(w.instrument)
+                && w.terms.qty >= 0
+                && w.cum >= 0
+                && w.notional.is_sound()
+        };
+        let bits = cwts_types::CONTROLS.len();
+        image.holdings.iter().all(holding)
+            && image.working.iter().chain(&image.ended).all(|row| working(&row.1))
+            && image.replacing.iter().flat_map(|row| &row.1.pending).all(|p| p.terms.qty >= 0)
+            && image.windows.iter().all(Window::is_sound)
+            && image.counters.by_bit.len() == bits
+            && image.counters.by_first.len() == bits
+    }
+
+    /// Registers every name again, nodes in their order of creation.
+    fn register_all(&mut self, image: &Image) -> Result<(), StepError> {
+        let mut rows: BTreeMap<RegisterKind, Vec<(u32, &str)>> = BTreeMap::new();
+        for (kind, parent, name) in &image.names {
+            let kind = RegisterKind::from_code(*kind).ok_or(StepError::Snapshot("names"))?;
+            rows.entry(kind).or_default().push((*parent, name));
+        }
+        let mut order: Vec<(RegisterKind, u32)> = Vec::new();
+        for (level, handle) in &image.node_order {
+            let level = cwts_types::Level::from_code(*level);
+            if let Some(kind) = level.and_then(crate::tables::node_kind) {
+                order.push((kind, *handle));
+            }
+        }
+        for kind in [
+            RegisterKind::Venue,
+            RegisterKind::Strategy,
+            RegisterKind::Instrument,
+            RegisterKind::Actor,
+        ] {
+            let count = rows.get(&kind).map_or(0, Vec::len) as u32;
+            order.extend((1..=count).map(|handle| (kind, handle)));
+        }
+        for (kind, handle) in order {
+            let row = rows.get(&kind).and_then(|r| r.get((handle as usize).wrapping_sub(1)));
+            let (parent, name) = row.copied().ok_or(StepError::Snapshot("names"))?;
+            let name = name.to_owned();
+            self.register(&Register { kind, handle, parent, salt: [0; 16], name })?;
+        }
+        Ok(())
+    }
+}
+
+/// Layout of [`Image`].
+const FORMAT: u32 = 1;

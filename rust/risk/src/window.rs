@@ -1,0 +1,194 @@
+//! Exact sliding windows: message rates and equal orders.
+
+use serde::{Deserialize, Serialize};
+
+/// Counts messages in (t - w, t], exactly, in a ring of the last `max` times.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Window {
+    pub(crate) max: u32,
+    pub(crate) window_ns: u64,
+    /// Only accepted new orders count.
+    pub(crate) accepted_new: bool,
+    ring: Vec<u64>,
+    head: usize,
+    live: usize,
+    pub(crate) peak: u32,
+}
+
+impl Window {
+    pub(crate) fn new(max: u32, window_ns: u64, accepted_new: bool) -> Self {
+        Self { max, window_ns, accepted_new, ring: Vec::new(), head: 0, live: 0, peak: 0 }
+    }
+
+    /// The same stamps under a new bound; a smaller ring keeps the newest.
+    pub(crate) fn with_bound(&self, max: u32, window_ns: u64, accepted_new: bool) -> Self {
+        let mut out = Self::new(max, window_ns, accepted_new);
+        for i in (0..self.live).rev().take(max as usize).rev() {
+            out.push(self.ring[(self.head + i) % self.ring.len()]);
+        }
+        out.peak = self.peak;
+        out
+    }
+
+    /// Whether the places lie inside the ring.
+    pub(crate) fn is_sound(&self) -> bool {
+        let size = self.ring.len();
+        let head = self.head < size || (self.head == 0 && size == 0);
+        head && self.live <= size && size <= self.max as usize
+    }
+
+    /// Whether one more at `t` would be more than `max` in (t - w, t].
+    #[inline]
+    pub(crate) fn refuses(&self, t: u64) -> bool {
+        // The oldest of the last `max`: if it is inside, all of them are.
+        self.live == self.max as usize && t - self.ring[self.head].min(t) < self.window_ns
+    }
+
+    /// How many lie inside (t - w, t].
+    pub(crate) fn count(&self, t: u64) -> u32 {
+        let inside =
+            |i: &usize| t - self.ring[(self.head + i) % self.ring.len()].min(t) < self.window_ns;
+        (0..self.live).filter(inside).count() as u32
+    }
+
+    /// Remembers a message at `t`; the oldest goes when the ring is full.
+    #[inline]
+    pub(crate) fn push(&mut self, t: u64) {
+        // Forget what left the window: at most one step a message on average.
+        while self.live > 0 && t - self.ring[self.head].min(t) >= self.window_ns {
+            self.head = if self.head + 1 == self.ring.len() { 0 } else { self.head + 1 };
+            self.live -= 1;
+        }
+        if self.live == self.ring.len() && self.live < self.max as usize {
+            self.grow();
+        }
+        let size = self.ring.len();
+        if self.live == size {
+            self.ring[self.head] = t;
+            self.head = if self.head + 1 == size { 0 } else { self.head + 1 };
+        } else {
+            let mut at = self.head + self.live;
+            if at >= size {
+                at -= size;
+            }
+            self.ring[at] = t;
+            self.live += 1;
+        }
+        self.peak = self.peak.max(self.live as u32);
+    }
+
+    /// Doubles the ring, up to `max`; by count, never by time, so that replicas agree.
+    fn grow(&mut self) {
+        let size = (self.ring.len() * 2).max(16).min(self.max as usize);
+        let mut ring = Vec::with_capacity(size);
+        for i in 0..self.live {
+            ring.push(self.ring[(self.head + i) % self.ring.len()]);
+        }
+        ring.resize(size, 0);
+        self.ring = ring;
+        self.head = 0;
+    }
+}
+
+/// Accepted orders of one account in one instrument, to find equal ones.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Accepted {
+    rows: std::collections::VecDeque<(u64, i64, i64, u8)>,
+}
+
+impl Accepted {
+    /// Equal orders less than `window_ns` before `t`; one exactly that old does not count.
+    pub(crate) fn equal(&self, t: u64, window_ns: u64, px: i64, qty: i64, side: u8) -> u32 {
+        self.rows
+            .iter()
+            .rev()
+            .take_while(|row| t - row.0.min(t) < window_ns)
+            .filter(|row| row.1 == px && row.2 == qty && row.3 == side)
+            .count() as u32
+    }
+
+    pub(crate) fn push(&mut self, t: u64, window_ns: u64, px: i64, qty: i64, side: u8) {
+        while self.rows.front().is_some_and(|row| t - row.0.min(t) >= window_ns) {
+            self.rows.pop_front();
+        }
+        if self.rows.len() < ACCEPTED_MAX {
+            self.rows.push_back((t, px, qty, side));
+        }
+    }
+
+    /// Whether the ring has no room: then nobody can say that an order is no duplicate.
+    pub(crate) fn is_full(&self, t: u64, window_ns: u64) -> bool {
+        self.rows.len() >= ACCEPTED_MAX
+            && self.rows.front().is_some_and(|row| t - row.0.min(t) < window_ns)
+    }
+}
+
+/// Accepted orders of one account in one instrument within one duplicate window.
+const ACCEPTED_MAX: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_window_agrees_with_a_list(
+            max in 1u32..40, window in 1u64..60, steps in prop::collection::vec(0u64..8, 1..400),
+            forced in prop::collection::vec(any::<bool>(), 400),
+        ) {
+            let mut window_ring = Window::new(max, window, false);
+            let mut list: Vec<u64> = Vec::new();
+            let mut t = 100;
+            for (step, force) in steps.into_iter().zip(forced) {
+                t += step;
+                let inside = list.iter().filter(|x| t - **x < window).count();
+                prop_assert_eq!(window_ring.refuses(t), inside >= max as usize);
+                prop_assert_eq!(window_ring.count(t) as usize, inside.min(max as usize));
+                // A cancel is pushed even when the window is full.
+                if force || !window_ring.refuses(t) {
+                    window_ring.push(t);
+                    list.push(t);
+                }
+            }
+        }
+
+        #[test]
+        fn equal_orders_agree_with_a_list(
+            window in 1u64..30,
+            rows in prop::collection::vec((0u64..6, 0i64..3, 0i64..3, 1u8..3), 1..300),
+        ) {
+            let mut ring = Accepted::default();
+            let mut list: Vec<(u64, i64, i64, u8)> = Vec::new();
+            let mut t = 1_000;
+            for (step, px, qty, side) in rows {
+                t += step;
+                let same = list
+                    .iter()
+                    .filter(|r| t - r.0 < window && (r.1, r.2, r.3) == (px, qty, side))
+                    .count();
+                prop_assert_eq!(ring.equal(t, window, px, qty, side) as usize, same);
+                ring.push(t, window, px, qty, side);
+                list.push((t, px, qty, side));
+            }
+        }
+    }
+
+    #[test]
+    fn exactly_one_window_ago_no_longer_counts() {
+        let mut window = Window::new(2, 10, false);
+        window.push(0);
+        window.push(5);
+        assert!(window.refuses(9) && !window.refuses(10));
+    }
+
+    #[test]
+    fn a_shrunk_window_keeps_its_newest() {
+        let mut window = Window::new(4, 100, false);
+        for t in [1, 2, 3, 4] {
+            window.push(t);
+        }
+        let small = window.with_bound(2, 100, false);
+        assert!(small.refuses(5) && small.refuses(102) && !small.refuses(103));
+    }
+}

@@ -1,0 +1,200 @@
+//! Random streams of entries for the small firm.
+
+use cwts_types::{
+    Body, Config, ConfigKind, Entry, Exec, Header, Kill, KillState, LimitActivate, Order,
+    Reference, ReleaseDenied, Resume, Scope, ScopeKind, entry_flag,
+};
+use proptest::prelude::*;
+use proptest::sample::Index;
+
+use crate::common::*;
+
+/// One entry to be; ids and numbers are filled in when the stream is laid out.
+#[derive(Debug, Clone)]
+pub(crate) enum Draft {
+    Order { order: Order, target: Index, replayed: bool },
+    Exec { exec: Exec, target: Index },
+    Reference { instrument: u32, px: i64 },
+    Kill { kind: u8, handle: u32, mask: u8 },
+    Resume(Index),
+    Limits { qty: i64, credit: i64 },
+    Denied(Index),
+    Tick,
+}
+
+pub(crate) fn order() -> impl Strategy<Value = Order> {
+    (
+        prop::sample::select(vec![99, 100, 100, 101, 120]),
+        prop::sample::select(vec![1i64, 5, 10, 10, 10, 50, 400]),
+        prop::sample::select(vec![1u8, 1, 1, 1, 2, 2, 3]),
+        prop::sample::select(vec![1u8, 1, 2, 2, 5]),
+        (1..=4u32, 1..=2u32, 1..=2u32),
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(|(px, qty, kind, side, (account, instrument, strategy), is_market)| Order {
+            px: if is_market { 0 } else { px * UNIT },
+            qty,
+            kind,
+            side,
+            type_tif: if is_market { 1 } else { 2 },
+            account,
+            instrument,
+            strategy,
+            ..Order::default()
+        })
+}
+
+pub(crate) fn draft() -> impl Strategy<Value = Draft> {
+    let exec = (prop::sample::select(b"FFFFFF4C38550".to_vec()), -5..450i64, 90..110i64, 0..60u64)
+        .prop_map(|(exec_type, cum_qty, px, exec_id)| Exec {
+            exec_type,
+            cum_qty,
+            last_px: px * UNIT,
+            last_qty: 1,
+            exec_id,
+            ..Exec::default()
+        });
+    prop_oneof![
+        16 => (order(), any::<Index>(), prop::bool::weighted(0.1))
+            .prop_map(|(order, target, replayed)| Draft::Order { order, target, replayed }),
+        10 => (exec, any::<Index>()).prop_map(|(exec, target)| Draft::Exec { exec, target }),
+        2 => (1..=3u32, 95..105i64)
+            .prop_map(|(instrument, px)| Draft::Reference { instrument, px: px * UNIT }),
+        1 => (0..7u8, 1..=2u32, 1..4u8)
+            .prop_map(|(kind, handle, mask)| Draft::Kill { kind, handle, mask }),
+        2 => any::<Index>().prop_map(Draft::Resume),
+        1 => (1..60i64, 100..100_000i64).prop_map(|(qty, credit)| Draft::Limits { qty, credit }),
+        1 => any::<Index>().prop_map(Draft::Denied),
+        1 => Just(Draft::Tick),
+    ]
+}
+
+/// Limits that a random stream meets now and then.
+pub(crate) fn limits() -> Limits {
+    let mut limits = Limits::wide().set("firm", "credit", "\"400000\"");
+    limits = limits.set("customer.c", "credit", "\"200000\"");
+    for account in ["account.A", "account.C"] {
+        limits = limits.set(account, "message_rate", "{ max = 5, window = \"20ns\" }").set(
+            account,
+            "duplicate_order",
+            "{ max = 2, window = \"15ns\" }",
+        );
+    }
+    limits.set("strategy.t", "message_rate", "{ max = 7, window = \"30ns\" }")
+}
+
+/// The stream: registrations, limits, and then the drafts with ids, times and numbers.
+pub(crate) fn lay_out(drafts: &[(Draft, i64)]) -> Vec<Entry> {
+    let mut out = Vec::new();
+    let mut version = 0;
+    push_limits(&mut out, &mut version, &limits().text());
+    for row in registrations() {
+        push(&mut out, 0, Body::Register(row));
+    }
+    let mut ts = START;
+    for instrument in [I, J] {
+        push(&mut out, 0, reference(instrument, PX, ts));
+    }
+    let mut holds: Vec<u64> = Vec::new();
+    let (mut next_hold, mut epoch, mut next_id) = (1, 0, 1u64);
+    for (draft, step) in drafts {
+        ts = ts.saturating_add_signed(*step);
+        let id_of = |index: &Index| 1 + index.index(next_id as usize + 1) as u64;
+        match draft {
+            Draft::Order { order, target, replayed } => {
+                let ref_id = if order.kind == 1 { 0 } else { id_of(target) };
+                let order =
+                    Order { ts, order_id: next_id, ref_id, seq: out.len() as u64, ..*order };
+                next_id += 1;
+                let flags = if *replayed { entry_flag::REPLAYED } else { 0 };
+                push(&mut out, flags, Body::Order(order, vec![7; 3]));
+            }
+            Draft::Exec { exec, target } => {
+                push(&mut out, 0, Body::Exec(Exec { ts, order_id: id_of(target), ..*exec }));
+            }
+            Draft::Reference { instrument, px } => {
+                push(&mut out, 0, reference(*instrument, *px, ts));
+            }
+            Draft::Kill { kind, handle, mask } => {
+                let handle = match kind {
+                    0 => 0,
+                    1 | 6 => 1,
+                    _ => *handle,
+                };
+                epoch += 1;
+                holds.push(next_hold);
+                let state = if *mask == 1 { KillState::ReduceOnly } else { KillState::Halted };
+                let scope = Scope { kind: ScopeKind::from_code(*kind).unwrap(), handle };
+                let kill = Kill {
+                    hold: next_hold,
+                    epoch,
+                    state,
+                    scope,
+                    rank: 0,
+                    allow_reduce: *mask == 2,
+                    actor: "ana".to_owned(),
+                    reason: "law".to_owned(),
+                };
+                push(&mut out, 0, Body::Kill(kill));
+                next_hold += 1;
+            }
+            Draft::Resume(index) => {
+                if holds.is_empty() {
+                    continue;
+                }
+                epoch += 1;
+                let hold = holds.remove(index.index(holds.len()));
+                let (actor, approver) = ("ana".to_owned(), "bo".to_owned());
+                let reason = String::new();
+                let resume = Resume { hold, epoch, authenticated: false, actor, approver, reason };
+                push(&mut out, 0, Body::Resume(resume));
+            }
+            Draft::Limits { qty, credit } => {
+                let text = limits()
+                    .set("account.A", "max_order_qty", &qty.to_string())
+                    .set("firm", "credit", &format!("\"{credit}\""))
+                    .text();
+                push_limits(&mut out, &mut version, &text);
+            }
+            Draft::Denied(index) => {
+                let order_id = id_of(index);
+                let denied = ReleaseDenied { order_seq: 0, order_id, kill_epoch: epoch };
+                push(&mut out, 0, Body::ReleaseDenied(denied));
+            }
+            Draft::Tick => {
+                let header = Header { utc_ns: ts as i64, ..Header::default() };
+                out.push(Entry { header, body: Body::Tick });
+            }
+        }
+    }
+    out
+}
+
+pub(crate) fn stream(most: usize) -> impl Strategy<Value = Vec<Entry>> {
+    let step = prop_oneof![2 => Just(0i64), 8 => 1..8i64, 1 => -20..0i64, 1 => 20..200i64];
+    prop::collection::vec((draft(), step), 1..most).prop_map(|drafts| lay_out(&drafts))
+}
+
+fn push(out: &mut Vec<Entry>, flags: u16, body: Body) {
+    out.push(Entry { header: Header { flags, ..Header::default() }, body });
+}
+
+fn reference(instrument: u32, px: i64, ts: u64) -> Body {
+    Body::Reference(Reference { instrument, flags: 2, px, ts, ..Reference::default() })
+}
+
+/// A limits text in three chunks, and its activation.
+fn push_limits(out: &mut Vec<Entry>, version: &mut u32, text: &str) {
+    let bytes = text.as_bytes();
+    let chunks: Vec<&[u8]> = bytes.chunks(bytes.len().div_ceil(3)).collect();
+    let parts = chunks.len() as u16;
+    let first_part = out.len() as u64;
+    for (part, chunk) in chunks.into_iter().enumerate() {
+        let part = part as u16;
+        let config = Config { kind: ConfigKind::Limits, part, parts, text: chunk.to_vec() };
+        push(out, 0, Body::Config(config));
+    }
+    *version += 1;
+    let activate = LimitActivate { version: *version, parts, first_part, sha256: [0; 32] };
+    push(out, 0, Body::LimitActivate(activate));
+}

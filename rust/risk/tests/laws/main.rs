@@ -1,0 +1,10 @@
+//! Laws that hold for every stream of entries, whatever the limits.
+#![allow(clippy::unwrap_used, reason = "a fixture that fails is a failed test")]
+
+mod bounds;
+#[path = "../common/mod.rs"]
+mod common;
+mod entries;
+mod fold;
+mod reducing;
+mod reservations;
