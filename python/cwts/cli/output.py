@@ -1,0 +1,93 @@
+"""How a command speaks: JSON or text on stdout, errors on stderr, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cwts import errors
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+__all__ = [
+    "BAD_INPUT",
+    "FOUND_WRONG",
+    "console",
+    "exit_code",
+    "json_option",
+    "nanoseconds",
+    "progress_bar",
+    "write_json",
+]
+
+FOUND_WRONG: Final = 1
+BAD_INPUT: Final = 2
+_CANCELLED: Final = 130
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+
+
+def write_json(value: Any) -> None:
+    """Write an object to stdout."""
+    click.echo(json.dumps(value, indent=1, default=str))
+
+
+def console() -> Console:
+    """Give stdout with colours and tables where it is a terminal, and plain where it is not."""
+    from rich.console import Console
+
+    # Rich guesses 80 columns for a file; nothing may be cut there.
+    width = None if sys.stdout.isatty() else 200
+    return Console(highlight=False, width=width, soft_wrap=True)
+
+
+def nanoseconds(value: float) -> str:
+    """Write a duration in the unit that suits it."""
+    for unit, size in (("s", 1e9), ("ms", 1e6), ("us", 1e3)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.0f} ns"
+
+
+def exit_code(error: Exception) -> int:
+    """Say on stderr what went wrong, and give the exit code for it."""
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    code = str(getattr(error, "code", "")) if isinstance(error, errors.CwtsError) else ""
+    if isinstance(error, click.Abort) or code == "CANCELLED":
+        click.echo("cwts: cancelled", err=True)
+        return _CANCELLED
+    if code:
+        click.echo(f"cwts: {error} [{code}]", err=True)
+        found = (errors.TamperError, errors.LogFailedError)
+        return FOUND_WRONG if isinstance(error, found) else BAD_INPUT
+    if isinstance(error, (OSError, ValueError, TypeError)):
+        click.echo(f"cwts: {error}", err=True)
+        return BAD_INPUT
+    # A fault of ours: still a sentence, and enough to report it by.
+    click.echo(f"cwts: {type(error).__name__}: {error} (this is a bug in cwts)", err=True)
+    return FOUND_WRONG
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[int], object] | None]:
+    """Show the events so far on a terminal; nothing where stderr is a file."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} events"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("replay", total=None)
+        yield lambda events: bar.update(task, completed=events)

@@ -1,0 +1,139 @@
+"""`cwts status`: what a gateway does now, or did when it was last seen."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cwts import audit
+from cwts.cli.output import console, json_option, write_json
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+__all__ = ["status"]
+
+#: Rows of a table that a person is shown; --json has all.
+_SHOWN: Final = 12
+_MICROS: Final = 1_000_000
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@json_option
+def status(directory: Path, as_json: bool) -> None:
+    """Show holds, limit use and rejections of the gateway whose log is in DIRECTORY."""
+    found = audit.status(directory)
+    if as_json:
+        write_json(found)
+        return
+    out = console()
+    out.print(_head(found) + "\n", markup=False)
+    for rows in (_holds(found), _usage(found), _rejections(found)):
+        if rows is not None:
+            out.print(rows)
+    for request in found["pending"]:
+        out.print(
+            f"waiting to be taken in: {request['action']} {request['scope']} "
+            f"by {request.get('actor') or '?'}: {request.get('reason', '')}",
+            markup=False,
+        )
+
+
+def _head(found: dict[str, Any]) -> str:
+    state = "running" if found["running"] else "closed" if found["closed"] else "not running"
+    fsync_ns = found["last_fsync_utc_ns"]
+    fsync = "never"
+    if fsync_ns:
+        at = datetime.fromtimestamp(fsync_ns // 10**9, UTC)
+        fsync = f"{at:%Y-%m-%d %H:%M:%S}Z"
+    orders, accepted, cancels = found["orders"], found["accepted"], found["cancels"]
+    version = found["limits_version"]
+    lines = [
+        f"{found['dir']}: {state}, {found['origin']}",
+        f"  {found['entries']:,} entries, last on disk {fsync}, limits version {version}",
+        f"  {orders:,} orders, {accepted:,} accepted, {cancels:,} cancels",
+    ]
+    if found["unlogged"]:
+        lines.append(f"  {found['unlogged']:,} orders refused because the log had no room")
+    waiting = len(found["pending"])
+    if waiting:
+        lines.append(f"  {waiting:,} kill requests wait: the gateway takes them in when it runs")
+    elif not found["holds"]:
+        lines.append("  no hold: orders pass")
+    return "\n".join(lines)
+
+
+def _holds(found: dict[str, Any]) -> Table | None:
+    if not found["holds"]:
+        return None
+    table = _table("holds", "hold", "scope", "state", "by", "reason", "entry")
+    for hold in found["holds"]:
+        _row(
+            table,
+            hold["id"],
+            hold["scope"],
+            hold["state"],
+            hold["actor"],
+            hold["reason"],
+            f"{hold['seq']:,}",
+        )
+    return table
+
+
+def _usage(found: dict[str, Any]) -> Table | None:
+    rows = [row for row in found["usage"] if row["max"] and (row["used"] or row["peak"])]
+    if not rows:
+        return None
+    rows.sort(key=lambda row: row["peak"] / row["max"], reverse=True)
+    table = _table("limit use", "scope", "limit", "used", "allowed", "peak %")
+    for row in rows[:_SHOWN]:
+        amounts = [_amount(row[name], money=row["money"]) for name in ("used", "max")]
+        share = f"{row['peak'] * 100 / row['max']:.1f}"
+        _row(table, row["scope"], row["limit"], *amounts, share)
+    _more(table, len(rows))
+    return table
+
+
+def _rejections(found: dict[str, Any]) -> Table | None:
+    rows = sorted(found["rejections"].items(), key=lambda row: -row[1])
+    if not rows:
+        return None
+    table = _table("rejections", "control", "orders")
+    for name, count in rows[:_SHOWN]:
+        _row(table, name, f"{count:,}")
+    _more(table, len(rows))
+    return table
+
+
+def _amount(value: int, *, money: bool) -> str:
+    return f"{value / _MICROS:,.2f}" if money else f"{value:,}"
+
+
+def _table(title: str, *columns: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False
+    )
+    for column in columns:
+        is_number = column in ("hold", "entry", "used", "allowed", "peak %", "orders")
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+    return table
+
+
+def _row(table: Table, *cells: object) -> None:
+    from rich.text import Text
+
+    # Names come out of files: they are text, not markup.
+    table.add_row(*(Text(str(cell)) for cell in cells))
+
+
+def _more(table: Table, count: int) -> None:
+    if count > _SHOWN:
+        table.caption = f"and {count - _SHOWN:,} more (--json has them)"
+        table.caption_justify = "left"

@@ -1,0 +1,369 @@
+"""The live gateway: orders in, decisions out, every one of them in the log."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
+
+from cwts import _core
+from cwts._core import Decision, Order
+from cwts.orders import ExecReport, Hold, Price, price_e9
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+__all__ = ["Gateway"]
+
+_T = TypeVar("_T")
+
+
+class Gateway:
+    """Decides every order against the limits, reserves what it takes, and logs it.
+
+    Parameters
+    ----------
+    limits : path-like or None
+        The limits file. ``None`` keeps the limits that are in force in an existing `log`.
+    log : path-like, optional
+        Directory of the log; made if absent, continued otherwise, with its positions and holds.
+        Without one, decisions leave no trace.
+    release : {"async", "durable"}
+        Whether an accepted order leaves once its entry is appended, or once it is on disk.
+    origin : str, optional
+        Name of a new log. Default: made up.
+    keys : path-like, optional
+        Folder of the log's secret keys. Default: ``$CWTS_KEYS``, else the user's state folder.
+
+    Raises
+    ------
+    LimitsError
+        The limits file is wrong; nothing was made or changed.
+    LogInUseError
+        Another gateway runs on this log.
+    TamperError
+        The log is not what it was when it was written.
+
+    Notes
+    -----
+    Every call has an async twin with an ``a`` in front. A twin runs on a thread where the call
+    may wait for the disk, else directly; cancelling it does not take back an order that it sent.
+    ``check`` and ``submit`` are the core's own methods, so that an order costs no Python frame.
+    """
+
+    #: Decide `order` and change nothing; it is not logged.
+    check: Callable[[Order], Decision]
+    #: Decide `order`, reserve for it and log it. A refusal is an answer: it does not raise.
+    submit: Callable[[Order], Decision]
+    #: Pass the cancel of a working order on. It is never refused, and never throttled.
+    cancel: Callable[[int], Decision]
+
+    def __init__(
+        self,
+        limits: str | os.PathLike[str] | None,
+        log: str | os.PathLike[str] | None = None,
+        *,
+        release: Literal["async", "durable"] = "async",
+        origin: str | None = None,
+        keys: str | os.PathLike[str] | None = None,
+    ) -> None:
+        if release not in ("async", "durable"):
+            raise ValueError(f'release is {release!r}, must be "async" or "durable"')
+        text = None if limits is None else Path(limits).read_bytes()
+        self._core = _core.Gateway(
+            text,
+            "" if limits is None else os.fspath(limits),
+            None if log is None else os.fspath(log),
+            keys=None if keys is None else os.fspath(keys),
+            origin=origin,
+            release=release,
+        )
+        self._waits = log is not None
+        self._is_durable = self._waits and release == "durable"
+        self.check = self._core.check
+        self.submit = self._core.submit
+        self.cancel = self._core.cancel
+
+    # One order.
+
+    async def acheck(self, order: Order) -> Decision:
+        """Decide `order` and change nothing."""
+        return self._core.check(order)
+
+    async def asubmit(self, order: Order) -> Decision:
+        """Decide, reserve, log and release `order`."""
+        if self._is_durable:
+            return await asyncio.to_thread(self._core.submit, order)
+        return self._core.submit(order)
+
+    async def acancel(self, order_id: int) -> Decision:
+        """Pass the cancel of a working order on."""
+        return await self._off_loop(self._core.cancel, order_id)
+
+    # Many orders.
+
+    def check_batch(self, orders: Any) -> npt.NDArray[Any]:
+        """Decide orders as if they were submitted one after the other, then undo it.
+
+        Parameters
+        ----------
+        orders : numpy.ndarray or table
+            An array of `ORDER_DTYPE`, or a table with ``__arrow_c_stream__`` (pyarrow, polars,
+            pandas) that has the columns of the CWTS file format.
+
+        Returns
+        -------
+        numpy.ndarray
+            `DECISION_DTYPE`, one row an order, in the same order.
+
+        Raises
+        ------
+        TypeError, ValueError
+            The array is not of that layout; the message names the field.
+        """
+        return _batch(orders, self._core.check_batch, self._core.check_table)
+
+    def submit_batch(self, orders: Any) -> npt.NDArray[Any]:
+        """Submit orders one after the other; see `check_batch` for what goes in and out."""
+        return _batch(orders, self._core.submit_batch, self._core.submit_table)
+
+    async def acheck_batch(self, orders: Any) -> npt.NDArray[Any]:
+        """As `check_batch`, on a thread."""
+        return await asyncio.to_thread(self.check_batch, orders)
+
+    async def asubmit_batch(self, orders: Any) -> npt.NDArray[Any]:
+        """As `submit_batch`, on a thread."""
+        return await asyncio.to_thread(self.submit_batch, orders)
+
+    # What the world says.
+
+    def set_reference(
+        self,
+        symbol: str,
+        *,
+        last: Price,
+        bid: Price | None = None,
+        ask: Price | None = None,
+        ts_ns: int | None = None,
+    ) -> None:
+        """Set the price that a symbol's collar is around.
+
+        Parameters
+        ----------
+        symbol : str
+            An instrument of the limits file.
+        last, bid, ask : str, Decimal or int
+            Prices; an int means whole currency units.
+        ts_ns : int, optional
+            When it was seen, UTC epoch nanoseconds. Default: now. Never later than now.
+        """
+        self._core.set_reference(
+            symbol,
+            price_e9(last, "last"),
+            0 if bid is None else price_e9(bid, "bid"),
+            0 if ask is None else price_e9(ask, "ask"),
+            ts_ns,
+        )
+
+    async def aset_reference(
+        self,
+        symbol: str,
+        *,
+        last: Price,
+        bid: Price | None = None,
+        ask: Price | None = None,
+        ts_ns: int | None = None,
+    ) -> None:
+        """As `set_reference`."""
+        self.set_reference(symbol, last=last, bid=bid, ask=ask, ts_ns=ts_ns)
+
+    def on_execution_report(self, report: ExecReport) -> str:
+        """Book what the venue says of an order, and give what it changed."""
+        return self._core.on_execution_report(
+            report.order_id,
+            report.kind,
+            price_e9(report.last_px, "last_px"),
+            report.last_qty,
+            report.cum_qty,
+            report.exec_id,
+        )
+
+    async def aon_execution_report(self, report: ExecReport) -> str:
+        """As `on_execution_report`."""
+        return self.on_execution_report(report)
+
+    # The kill switch.
+
+    def halt(
+        self, scope: str = "firm", *, reason: str, actor: str, allow_reduce: bool = False
+    ) -> Hold:
+        """Stop a scope: from now on only its cancels pass. It returns when that is durable.
+
+        Parameters
+        ----------
+        scope : str
+            ``"firm"``, or a kind and a name: ``"account:ACC1"``, ``"instrument:AAPL"``.
+        reason, actor : str
+            Why, and who; both stand in the log.
+        allow_reduce : bool
+            Whether orders that reduce a position still pass.
+
+        Raises
+        ------
+        ScopeError
+            There is no such scope; ``nearest`` is what may have been meant. Nothing was halted.
+        """
+        return self._hold(
+            self._core.halt(scope, reason=reason, actor=actor, allow_reduce=allow_reduce)
+        )
+
+    def reduce(self, scope: str = "firm", *, reason: str, actor: str) -> Hold:
+        """Restrict a scope to orders that reduce a position, and to cancels."""
+        return self._hold(self._core.halt(scope, reason=reason, actor=actor, reduce_only=True))
+
+    def resume(self, hold: Hold | int, *, actor: str, approver: str, reason: str) -> None:
+        """Lift a hold. It takes two people.
+
+        Raises
+        ------
+        PermissionDeniedError
+            `actor` and `approver` are one person, or the hold does not stand.
+        """
+        number = hold.id if isinstance(hold, Hold) else hold
+        self._core.resume(number, actor=actor, approver=approver, reason=reason)
+
+    async def ahalt(
+        self, scope: str = "firm", *, reason: str, actor: str, allow_reduce: bool = False
+    ) -> Hold:
+        """As `halt`; it works before it is durable."""
+        return await self._kill_lane(
+            lambda: self.halt(scope, reason=reason, actor=actor, allow_reduce=allow_reduce)
+        )
+
+    async def areduce(self, scope: str = "firm", *, reason: str, actor: str) -> Hold:
+        """As `reduce`."""
+        return await self._kill_lane(lambda: self.reduce(scope, reason=reason, actor=actor))
+
+    async def aresume(self, hold: Hold | int, *, actor: str, approver: str, reason: str) -> None:
+        """As `resume`."""
+        await self._off_loop(
+            lambda: self.resume(hold, actor=actor, approver=approver, reason=reason)
+        )
+
+    def holds(self) -> list[Hold]:
+        """The holds that stand, oldest first."""
+        return [Hold.from_row(row) for row in self._core.holds()]
+
+    # What it holds.
+
+    @property
+    def limits_version(self) -> int:
+        """The version of the limits in force; every decision names one."""
+        return self._core.limits_version
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._core.is_closed
+
+    def handle(self, kind: str, name: str) -> int | None:
+        """Give the handle of a name, as `ORDER_DTYPE` wants it: kind is ``"account"`` etc."""
+        return self._core.handle(kind, name)
+
+    def position(self, account: str, symbol: str) -> int:
+        """Give an account's position in a symbol, negative if short."""
+        return self._core.position(account, symbol)
+
+    def state(self) -> dict[str, Any]:
+        """Counts, holds, limit use and the state of the log, to read."""
+        return self._core.state()
+
+    def flush(self) -> None:
+        """Wait until everything so far is on disk."""
+        self._core.sync()
+
+    async def aflush(self) -> None:
+        """As `flush`."""
+        await self._off_loop(self._core.sync)
+
+    # The end.
+
+    def close(self) -> dict[str, Any] | None:
+        """End the log with a signed checkpoint and give it; ``None`` without a log.
+
+        A second call does nothing.
+        """
+        return None if self._core.is_closed else self._core.close()
+
+    async def aclose(self) -> dict[str, Any] | None:
+        """As `close`."""
+        return await self._off_loop(self.close)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        if self._core.is_closed:
+            return "<cwts.Gateway, closed>"
+        state = self._core.state()
+        return (
+            f"<cwts.Gateway: {state['orders']:,} orders, {state['accepted']:,} accepted, "
+            f"limits version {state['limits_version']}, {len(state['holds'])} holds>"
+        )
+
+    def _hold(self, number: int) -> Hold:
+        for hold in self.holds():
+            if hold.id == number:
+                return hold
+        raise LookupError(f"hold {number} was made and is already lifted by another thread")
+
+    async def _off_loop(self, call: Callable[..., _T], *args: Any) -> _T:
+        """Run what may wait for the disk on a thread, so that the loop goes on."""
+        if self._waits:
+            return await asyncio.to_thread(call, *args)
+        return call(*args)
+
+    async def _kill_lane(self, call: Callable[[], _T]) -> _T:
+        """Run a halt on a thread of its own: it must not queue behind anybody's long work."""
+        if not self._waits:
+            return call()
+        return await asyncio.get_running_loop().run_in_executor(_kill_thread(), call)
+
+
+@cache
+def _kill_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="cwts-kill")
+
+
+def _batch(
+    orders: Any, records: Callable[[Any], bytearray], table: Callable[[Any], bytearray]
+) -> npt.NDArray[Any]:
+    from cwts.records import decisions_array, order_bytes
+
+    if hasattr(orders, "__arrow_c_stream__"):
+        return decisions_array(table(orders))
+    return decisions_array(records(order_bytes(orders)))
