@@ -1,6 +1,8 @@
 //! Appends hot entries to a log in a directory and prints one JSON object a line.
 //!
 //! `cargo run --release -p cwts-audit --example throughput -- DIR [ENTRIES]`
+//!
+//! The directory is made twice: `DIR`, and `DIR-replay` for a log that can be made again.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -21,12 +23,12 @@ fn now() -> Instant {
     Instant::now()
 }
 
-fn append<S: Storage>(name: &str, storage: S, entries: u64) -> Outcome {
+fn append<S: Storage>(name: &str, storage: S, entries: u64, options: Options) -> Outcome {
     let keys = Keys::new("cwts.example/bench", &[1; 32], KeyChain::new([2; 32]))?;
     let opening = [[7_u8; 100], [8; 100]];
     let opening: Vec<&[u8]> = opening.iter().map(<[u8; 100]>::as_slice).collect();
     let start = now();
-    let mut writer = Writer::create(storage, keys, &opening, 0, Options::default())?;
+    let mut writer = Writer::create(storage, keys, &opening, 0, options)?;
     report(&format!("{name} create"), start.elapsed().as_secs_f64() * 1e3, "ms");
 
     let mut entry = [3_u8; 118];
@@ -70,6 +72,10 @@ fn main() -> Outcome {
     });
     let each = start.elapsed().as_secs_f64() * 1e9 / entries as f64;
     report("leaf and compact range, 118 B", each, "ns");
-    append("memory", MemStorage::new(), entries)?;
-    append("disk", FsStorage::create(&directory)?, entries)
+    let (kept, replay) = (Options::default(), Options { sync_tiles: false, ..Options::default() });
+    append("memory", MemStorage::new(), entries, kept)?;
+    append("disk", FsStorage::create(&directory)?, entries, kept)?;
+    let mut beside = directory.into_os_string();
+    beside.push("-replay");
+    append("disk, replay", FsStorage::create(&PathBuf::from(beside))?, entries, replay)
 }

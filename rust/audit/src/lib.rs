@@ -5,6 +5,7 @@
 //! files are reached through [`Storage`] alone.
 #![forbid(unsafe_code)]
 
+mod error;
 pub mod frame;
 pub mod holds;
 pub mod keys;
@@ -13,9 +14,11 @@ pub mod note;
 mod recovery;
 pub mod storage;
 pub mod tile;
+mod tile_file;
 mod verify;
 mod writer;
 
+pub use error::{LogError, VisitError};
 pub use keys::{KeyChain, Keys};
 pub use merkle::{CompactRange, Hash};
 pub use note::{Checkpoint, Note, NoteError, SigningKey, VerifyKey};
@@ -24,6 +27,4 @@ pub use storage::{FileStat, FsStorage, MemStorage, Storage, StorageError};
 pub use verify::{
     FINDINGS_MAX, Finding, FindingKind, Level, Verdict, VerifyKeys, verify, verify_up_to,
 };
-pub use writer::{
-    CHECKPOINT_FILE, LogError, Options, VKEY_FILE, VisitError, WAL_HEAD_FILE, Writer, log_id_of,
-};
+pub use writer::{CHECKPOINT_FILE, Options, VKEY_FILE, WAL_HEAD_FILE, Writer, log_id_of};

@@ -8,6 +8,8 @@
 use sha2::block_api::compress256;
 use sha2::{Digest, Sha256};
 
+use crate::tile::TILE_WIDTH;
+
 /// A SHA-256 value.
 pub type Hash = [u8; 32];
 
@@ -78,16 +80,32 @@ impl CompactRange {
     /// Appends a leaf of which only the hash is at hand.
     #[inline]
     pub fn append_leaf_hash(&mut self, leaf: Hash) {
+        self.append_and_watch(leaf, u64::BITS);
+    }
+
+    /// Appends an entry; gives its leaf hash, and the root of the tile that it fills, if any.
+    #[inline]
+    pub(crate) fn append_to_tile(&mut self, entry: &[u8]) -> (Hash, Option<Hash>) {
+        let leaf = leaf_hash(entry);
+        (leaf, self.append_and_watch(leaf, TILE_HEIGHT))
+    }
+
+    /// Appends a leaf; gives the perfect subtree of this height that it completes.
+    #[inline]
+    fn append_and_watch(&mut self, leaf: Hash, height: u32) -> Option<Hash> {
         let mut hash = leaf;
         let mut top = self.size.count_ones() as usize;
-        let mut bits = self.size;
-        while bits & 1 == 1 {
+        let mut watched = None;
+        for level in 1..=self.size.trailing_ones() {
             top -= 1;
             hash = node_hash(&self.peaks[top], &hash);
-            bits >>= 1;
+            if level == height {
+                watched = Some(hash);
+            }
         }
         self.peaks[top] = hash;
         self.size += 1;
+        watched
     }
 
     /// The root over everything appended.
@@ -371,6 +389,8 @@ const LEAF_PREFIX: u8 = 0;
 const NODE_PREFIX: u8 = 1;
 /// Prefix, entry, the end mark and the length fill two blocks exactly: 1 + 118 + 9 = 128.
 const LEAF_TWO_BLOCKS_MAX: usize = 118;
+/// How far the root of a full tile stands above its leaves.
+const TILE_HEIGHT: u32 = TILE_WIDTH.ilog2();
 /// FIPS 180-4 section 5.3.3: the initial hash value.
 const SHA256_START: [u32; 8] = [
     0x6a09_e667,

@@ -6,6 +6,7 @@
 
 use cwts_types::RecoveryCause;
 
+use crate::error::{LogError, VisitError};
 use crate::frame::{
     Entries, Frame, FrameHeader, Window, find_later_frame, nonzero_end, parse_segment_name,
 };
@@ -14,9 +15,10 @@ use crate::merkle::Hash;
 use crate::note::{Checkpoint, NOTE_BYTES_MAX, Note, VerifyKey};
 use crate::storage::{FileStat, Storage, TEMPORARY};
 use crate::tile::{TILE_DIRECTORY, TILE_LEVELS, TileId, right_edge_tile};
+use crate::tile_file::{StoredTile, stored_tile, write_tile};
 use crate::writer::{
-    CHECKPOINT_FILE, LogError, Options, Segment, StoredTile, TILE_BACKLOG_MAX, VisitError,
-    WAL_HEAD_FILE, Writer, log_id_of, stored_tile, wal_head_origin, write_tile,
+    CHECKPOINT_FILE, Options, Segment, TILE_BACKLOG_MAX, WAL_HEAD_FILE, Writer, log_id_of,
+    wal_head_origin,
 };
 
 /// Sees every entry, in order, while a log is opened; an error refuses the log.
@@ -203,7 +205,7 @@ impl<S: Storage> Writer<S> {
         let mut root_at_checkpoint = walk.root_at_checkpoint;
         let wanted = walk.signed.checkpoint.as_ref().map(|c| c.size);
         let checked = check_frame(&frame, self.durable_size, &self.chain, |entry| {
-            leaves.push(range.append(entry));
+            leaves.push(range.append_to_tile(entry));
             if Some(range.size()) == wanted {
                 root_at_checkpoint = Some(range.root());
             }
@@ -253,8 +255,8 @@ impl<S: Storage> Writer<S> {
         self.durable_size = range.size();
         self.durable_root = range.root();
         self.range = range;
-        for leaf in leaves {
-            self.tiles.append(leaf);
+        for (leaf, tile_root) in leaves {
+            self.tiles.append_with_root(leaf, tile_root);
         }
         let head = walk.signed.wal_head.as_ref();
         walk.head_found |=

@@ -134,8 +134,17 @@ impl TileBuilder {
     /// Appends a leaf hash.
     #[inline]
     pub fn append(&mut self, leaf: Hash) {
-        if let Some(level) = self.levels.first_mut() {
-            level.hashes.push(leaf);
+        self.append_with_root(leaf, None);
+    }
+
+    /// Appends a leaf hash, and with the last leaf of a tile the tile's root, if a compact range
+    /// has hashed it already. The roots of a builder come all or none in this way.
+    #[inline]
+    pub(crate) fn append_with_root(&mut self, leaf: Hash, tile_root: Option<Hash>) {
+        let [leaves, roots, ..] = self.levels.as_mut_slice() else { return };
+        leaves.hashes.push(leaf);
+        if let Some(root) = tile_root {
+            roots.hashes.push(root);
         }
     }
 
@@ -158,10 +167,13 @@ impl TileBuilder {
             let ready = ready.min(level.hashes.len() / TILE_WIDTH as usize);
             for tile in level.hashes.chunks_exact(TILE_WIDTH as usize).take(ready) {
                 sink(TileId { level: index as u8, number: level.number, width: 256 }, tile)?;
-                level.number += 1;
-                if let (Some(next), Some(root)) = (above.first_mut(), tile_root(tile)) {
+                if let Some(next) = above.first_mut()
+                    && next.number * TILE_WIDTH + next.hashes.len() as u64 <= level.number
+                    && let Some(root) = tile_root(tile)
+                {
                     next.hashes.push(root);
                 }
+                level.number += 1;
             }
             level.hashes.drain(..ready * TILE_WIDTH as usize);
         }
@@ -292,13 +304,20 @@ mod tests {
 
     #[test]
     fn built_tiles_are_the_set_and_prove_every_leaf() {
-        for size in [1_u64, 2, 255, 256, 257, 600, 65_535, 65_536, 65_537, 66_000] {
+        let sizes = [1_u64, 2, 255, 256, 257, 600, 65_535, 65_536, 65_537, 66_000];
+        for (size, roots_given) in sizes.into_iter().flat_map(|s| [(s, false), (s, true)]) {
             let mut builder = TileBuilder::new();
             let mut range = CompactRange::new();
             let mut tiles = BTreeMap::new();
             for index in 0..size {
-                let leaf = range.append(&index.to_le_bytes());
-                builder.append(leaf);
+                let (leaf, tile_root) = range.append_to_tile(&index.to_le_bytes());
+                let filled = (index + 1).is_multiple_of(TILE_WIDTH);
+                assert_eq!(tile_root.is_some(), filled, "leaf {index}");
+                if roots_given {
+                    builder.append_with_root(leaf, tile_root);
+                } else {
+                    builder.append(leaf);
+                }
                 if index % 7_001 == 0 {
                     let keep = |t: TileId, h: &[Hash]| {
                         tiles.insert(t, h.to_vec());

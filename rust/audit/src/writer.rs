@@ -4,17 +4,17 @@
 //! tampering; nothing above the durable size is ever signed; after an I/O error nothing more is
 //! written, because a second fsync may claim success for pages that the system has dropped.
 
-use std::error::Error;
-
+use crate::error::LogError;
 use crate::frame::{
-    ENTRY_BYTES_MAX, FRAME_ENTRIES_MAX, FRAME_HEADER_BYTES, FRAME_PAYLOAD_BYTES_MAX, FrameHeader,
-    LENGTH_BYTES, SEGMENT_DIRECTORY, chain_value, frame_bytes, frame_hash, segment_name,
+    FRAME_ENTRIES_MAX, FRAME_HEADER_BYTES, FRAME_PAYLOAD_BYTES_MAX, FrameHeader, LENGTH_BYTES,
+    SEGMENT_DIRECTORY, chain_value, frame_bytes, frame_hash, segment_name,
 };
 use crate::keys::{FrameMac, Keys};
 use crate::merkle::{CompactRange, Hash, leaf_hash};
-use crate::note::{Checkpoint, NoteError, SigningKey};
-use crate::storage::{LOCK_FILE, Storage, StorageError, TEMPORARY, replace_file};
+use crate::note::{Checkpoint, SigningKey};
+use crate::storage::{LOCK_FILE, Storage, StorageError, replace_file};
 use crate::tile::{TileBuilder, TileId};
+use crate::tile_file::{StoredTile, stored_tile, write_tile, write_tile_directly};
 
 /// The newest signed checkpoint.
 pub const CHECKPOINT_FILE: &str = "checkpoint";
@@ -23,90 +23,13 @@ pub const WAL_HEAD_FILE: &str = "wal.head";
 /// The log's verification key.
 pub const VKEY_FILE: &str = "log.vkey";
 
-/// Why the log refuses.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// Another writer holds the log.
-    #[error("another writer holds the log")]
-    InUse,
-    /// The directory already holds a log.
-    #[error("`{file}` exists: there is a log here already")]
-    Exists {
-        /// What was found.
-        file: String,
-    },
-    /// There is no log, or none whose creation was finished.
-    #[error("there is no log here")]
-    Empty,
-    /// The entry's length does not fit 16 bits.
-    #[error("the entry has {bytes} bytes, at most {ENTRY_BYTES_MAX} fit")]
-    EntryTooLong {
-        /// Its length.
-        bytes: usize,
-    },
-    /// A new log starts with SCHEMA and GENESIS.
-    #[error("a new log needs at least 2 entries to start with, {count} were given")]
-    FirstEntries {
-        /// How many were given.
-        count: usize,
-    },
-    /// An earlier I/O error has ended this writer.
-    #[error("an earlier I/O error has ended this writer")]
-    Failed,
-    /// Bytes that a crash cannot leave behind.
-    #[error("tampering: `{file}` at byte {offset}: {what}")]
-    Tamper {
-        /// Which file.
-        file: String,
-        /// Where.
-        offset: u64,
-        /// What is wrong there.
-        what: String,
-    },
-    /// Less is left than was signed, or something else.
-    #[error("rollback: {what}")]
-    Rollback {
-        /// What is missing or differs.
-        what: String,
-    },
-    /// The MAC key is not this log's.
-    #[error("the frame key is not this log's: the MAC of the first frame does not verify")]
-    WrongKey,
-    /// A name or note is malformed.
-    #[error(transparent)]
-    Note(#[from] NoteError),
-    /// The caller refused an entry while the log was opened.
-    #[error("entry {index}: {source}")]
-    Visit {
-        /// Which.
-        index: u64,
-        /// Why.
-        source: VisitError,
-    },
-    /// The storage failed.
-    #[error(transparent)]
-    Storage(StorageError),
-}
-
-/// What a visitor of entries may fail with.
-pub type VisitError = Box<dyn Error + Send + Sync>;
-
-impl From<StorageError> for LogError {
-    fn from(error: StorageError) -> Self {
-        match error {
-            StorageError::InUse => Self::InUse,
-            other => Self::Storage(other),
-        }
-    }
-}
-
 /// What may be chosen when a log is opened.
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// A segment is left for the next one before it would pass this length.
     pub segment_bytes: u64,
-    /// Whether closing waits for the tiles to be durable. They can be rebuilt, so a log that is
-    /// made again at will (a replay) need not wait.
+    /// Whether closing waits for the tiles to be durable, and each is put in place in one step.
+    /// They can be rebuilt, so a log that is made again at will (a replay) needs neither.
     pub sync_tiles: bool,
 }
 
@@ -228,8 +151,8 @@ impl<S: Storage> Writer<S> {
             self.commit(self.last_utc_ns)?;
         }
         let index = self.range.size();
-        let leaf = self.range.append(entry);
-        self.tiles.append(leaf);
+        let (leaf, tile_root) = self.range.append_to_tile(entry);
+        self.tiles.append_with_root(leaf, tile_root);
         self.frame.extend_from_slice(&length.to_be_bytes());
         self.frame.extend_from_slice(entry);
         self.frame_entries += 1;
@@ -398,9 +321,17 @@ impl<S: Storage> Writer<S> {
         self.write_full_tiles()?;
         let mut partial = Vec::new();
         let (tiles, storage) = (&self.tiles, &mut self.storage);
+        let (in_one_step, last) = (self.options.sync_tiles, &self.partial_tiles);
         tiles.partial(self.durable_size, |tile, hashes| {
             partial.push(tile);
-            write_tile(storage, tile, hashes)
+            // A tile of the last checkpoint is not emptied: if it is still one, it is unchanged.
+            if !in_one_step
+                && last.contains(&tile)
+                && matches!(stored_tile(storage, tile, hashes)?, StoredTile::Equal)
+            {
+                return Ok(());
+            }
+            write_new_tile(storage, tile, hashes, in_one_step)
         })?;
         if sync_tiles {
             self.storage.syncfs()?;
@@ -424,7 +355,10 @@ impl<S: Storage> Writer<S> {
     /// Writes the tiles that are full at the durable size.
     fn write_full_tiles(&mut self) -> Result<(), LogError> {
         let (tiles, storage) = (&mut self.tiles, &mut self.storage);
-        Ok(tiles.take_full(self.durable_size, |tile, hashes| write_tile(storage, tile, hashes))?)
+        let in_one_step = self.options.sync_tiles;
+        Ok(tiles.take_full(self.durable_size, |tile, hashes| {
+            write_new_tile(storage, tile, hashes, in_one_step)
+        })?)
     }
 
     fn finish(&mut self) -> Result<Checkpoint, LogError> {
@@ -434,6 +368,19 @@ impl<S: Storage> Writer<S> {
         let note = self.signing.sign(&head)?;
         replace_file(&mut self.storage, WAL_HEAD_FILE, note.encode().as_bytes())?;
         Ok(checkpoint)
+    }
+}
+
+fn write_new_tile(
+    storage: &mut impl Storage,
+    tile: TileId,
+    hashes: &[Hash],
+    in_one_step: bool,
+) -> Result<(), StorageError> {
+    if in_one_step {
+        write_tile(storage, tile, hashes)
+    } else {
+        write_tile_directly(storage, tile, hashes)
     }
 }
 
@@ -460,41 +407,6 @@ fn start_segment<S: Storage>(storage: &mut S, first_index: u64) -> Result<Segmen
     storage.sync_dir(SEGMENT_DIRECTORY)?;
     storage.sync_dir("")?;
     Ok(Segment { name, position: 0, zeroed: 0 })
-}
-
-pub(crate) fn write_tile(
-    storage: &mut impl Storage,
-    tile: TileId,
-    hashes: &[Hash],
-) -> Result<(), StorageError> {
-    let name = tile.path();
-    let temporary = format!("{name}{TEMPORARY}");
-    storage.create(&temporary)?;
-    storage.write_at(&temporary, 0, hashes.as_flattened())?;
-    storage.rename(&temporary, &name)
-}
-
-/// How a stored tile compares with what it must be.
-pub(crate) enum StoredTile {
-    Equal,
-    Missing,
-    Differs,
-}
-
-pub(crate) fn stored_tile(
-    storage: &impl Storage,
-    tile: TileId,
-    hashes: &[Hash],
-) -> Result<StoredTile, StorageError> {
-    let bytes = hashes.as_flattened();
-    // One byte more than expected tells a file that is longer.
-    let mut stored = vec![0; bytes.len() + 1];
-    match storage.read_at(&tile.path(), 0, &mut stored) {
-        Ok(count) if stored[..count] == *bytes => Ok(StoredTile::Equal),
-        Ok(_) => Ok(StoredTile::Differs),
-        Err(StorageError::Missing { .. }) => Ok(StoredTile::Missing),
-        Err(other) => Err(other),
-    }
 }
 
 /// The chain value before the first frame.

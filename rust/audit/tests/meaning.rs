@@ -6,8 +6,8 @@
 mod common;
 
 use common::{
-    Maker, START_NS, all_keys, body_at, close_entry, closed_log, create, decision, fill, order,
-    write_kill_files,
+    Maker, START_NS, all_keys, body_at, close_entry, closed_log, create, decision, fill, open_log,
+    order, write_kill_files,
 };
 use cwts_audit::holds::{KillAction, KillRequest, NamedScope, PAGE_FILE};
 use cwts_audit::{FindingKind, Level, MemStorage, Options, Storage, Verdict, VerifyKeys, verify};
@@ -162,15 +162,17 @@ fn a_pending_request_is_told_and_lets_the_page_be_stricter() {
         reason: "now".to_owned(),
         utc_ns: START_NS,
     };
-    storage.with_file(PAGE_FILE, |page| {
-        page[64] = 2;
-        page[16] += 1;
-    });
+    storage.with_file(PAGE_FILE, |page| raise(page, 0, 2));
     assert_eq!(kinds(&verdict(&storage)), [(FindingKind::KillDiffers, None)]);
     let path = KillRequest::path("7").unwrap();
     storage.with_file(&path, |b| *b = request.encode().into_bytes());
     let pending = verdict(&storage);
     assert_eq!(pending.findings, []);
+    // A cell cannot have been raised at an epoch that the page has not reached.
+    storage.with_file(PAGE_FILE, |page| page[72] += 1);
+    let ahead = kinds(&verdict(&storage));
+    assert_eq!(ahead, [(FindingKind::NotCanonical, None), (FindingKind::KillDiffers, None)]);
+    storage.with_file(PAGE_FILE, |page| page[72] -= 1);
     assert!(pending.notes.iter().any(|n| n.contains("pending request `requests/7.req`")));
     let length = request.encode().len();
     for bit in 0..length * 8 {
@@ -178,6 +180,32 @@ fn a_pending_request_is_told_and_lets_the_page_be_stricter() {
         assert!(!verdict(&storage).is_ok(), "bit {bit}");
         storage.with_file(&path, |b| b[bit / 8] ^= 1 << (bit % 8));
     }
+}
+
+/// Raises a slot of a page as any process may, by hand: the state, the page's epoch, and that
+/// epoch in the cell, if its state was lower.
+fn raise(page: &mut [u8], slot: usize, state: u64) {
+    let word = |page: &[u8], at: usize| u64::from_le_bytes(page[at..at + 8].try_into().unwrap());
+    let (cell, epoch) = (64 * (slot + 1), word(page, 16) + 1);
+    let before = word(page, cell);
+    page[cell..cell + 8].copy_from_slice(&before.max(state).to_le_bytes());
+    page[16..24].copy_from_slice(&epoch.to_le_bytes());
+    if before < state {
+        let raised_at = word(page, cell + 8).max(epoch);
+        page[cell + 8..cell + 16].copy_from_slice(&raised_at.to_le_bytes());
+    }
+}
+
+#[test]
+fn a_page_raised_while_the_log_is_open_is_of_its_form() {
+    let (storage, _) = open_log(40, 8, Options::default());
+    assert_eq!(verdict(&storage).findings, []);
+    for (slot, state) in [(0, 1), (0, 2), (2, 2), (254, 1)] {
+        storage.with_file(PAGE_FILE, |page| raise(page, slot, state));
+        assert_eq!(verdict(&storage).findings, [], "slot {slot}");
+    }
+    storage.with_file(PAGE_FILE, |page| page[72] += 9);
+    assert_eq!(kinds(&verdict(&storage)), [(FindingKind::NotCanonical, None)]);
 }
 
 #[test]

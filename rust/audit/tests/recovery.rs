@@ -1,45 +1,17 @@
-//! Crashes, tampering, rollback, failing disks, two writers.
+//! Crashes, tampering, rollback, two writers.
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 mod common;
 
-use std::cell::Cell;
-use std::rc::Rc;
-
 use common::{
-    START_NS, all_keys, close_entry, closed_log, create, fill, keys, open_log, recovery_entry,
-    write_kill_files,
+    START_NS, close_entry, closed_log, create, fill, keys, open_log, recovery_entry, reopen, small,
+    verdict, write_kill_files,
 };
-use cwts_audit::{
-    FileStat, FsStorage, KeyChain, Keys, Level, LogError, MemStorage, Opened, Options, Storage,
-    StorageError, Verdict, Writer, verify,
-};
+use cwts_audit::{FindingKind, KeyChain, Keys, LogError, MemStorage, Options, Writer};
 use cwts_types::{EntryType, RecoveryCause};
 
 const FIRST_SEGMENT: &str = "wal/00000000000000000000.wal";
-
-type Reopened = (Writer<MemStorage>, Opened, Vec<Vec<u8>>);
-
-fn reopen(storage: MemStorage) -> Result<Reopened, LogError> {
-    let mut seen = Vec::new();
-    let (writer, opened) =
-        Writer::open(storage, keys(), Options::default(), &mut |index, entry| {
-            assert_eq!(index, seen.len() as u64);
-            seen.push(entry.to_vec());
-            Ok(())
-        })?;
-    Ok((writer, opened, seen))
-}
-
-fn verdict(storage: &MemStorage) -> Verdict {
-    verify(storage, &all_keys(), Level::Full).unwrap()
-}
-
-/// A small first segment, so that every byte of the last frame can be tried.
-fn small() -> Options {
-    Options { segment_bytes: 32 * 1024, ..Options::default() }
-}
 
 /// Position and length of the last frame.
 fn last_frame(bytes: &[u8]) -> (usize, usize) {
@@ -277,6 +249,30 @@ fn lost_tiles_are_made_again() {
 }
 
 #[test]
+fn a_torn_tile_is_made_again_and_no_signed_tile_may_be_torn() {
+    let options = Options { sync_tiles: false, ..Options::default() };
+    let sound = closed_log(600, 16, options).image();
+    assert!(sound == closed_log(600, 16, Options::default()).image());
+    let (storage, _) = open_log(600, 16, options);
+    let unsigned = storage.image();
+    for length in [0, 1, 4096, 8191] {
+        let torn = MemStorage::from_image(unsigned.clone());
+        torn.with_file("tile/0/001", |bytes| *bytes = sound["tile/0/001"][..length].to_vec());
+        let before = verdict(&torn);
+        assert_eq!(before.findings, [], "{length} bytes");
+        assert!(before.notes.iter().any(|n| n == "`tile/0/001` is torn"), "{:?}", before.notes);
+        let (mut writer, opened, _) = reopen(torn.clone()).unwrap();
+        assert!(opened.tiles_rebuilt > 0);
+        writer.checkpoint().unwrap();
+        drop(writer);
+        assert!(torn.image()["tile/0/001"] == sound["tile/0/001"]);
+        torn.with_file("tile/0/001", |bytes| bytes.truncate(length));
+        let kinds: Vec<FindingKind> = verdict(&torn).findings.iter().map(|f| f.kind).collect();
+        assert_eq!(kinds, [FindingKind::TileChanged], "a signed size needs it");
+    }
+}
+
+#[test]
 fn the_set_of_files_is_a_function_of_the_size() {
     let mut images = Vec::new();
     for group in [1, 7, 300] {
@@ -323,109 +319,6 @@ fn bounds_of_frames_and_entries_hold() {
     assert_eq!(reopen(storage).unwrap().1.size, 9152);
 }
 
-/// A disk that fails once, at the n-th write or sync, and works again afterwards.
-#[derive(Debug)]
-struct FailingDisk {
-    inner: MemStorage,
-    left: Rc<Cell<u64>>,
-}
-
-impl FailingDisk {
-    fn step(&self, name: &str) -> Result<(), StorageError> {
-        let left = self.left.get();
-        self.left.set(left.wrapping_sub(1));
-        if left != 1 {
-            return Ok(());
-        }
-        let source = std::io::Error::from_raw_os_error(5);
-        Err(StorageError::Io { what: "sync", name: name.to_owned(), source })
-    }
-}
-
-impl Storage for FailingDisk {
-    fn lock(&mut self) -> Result<(), StorageError> {
-        self.inner.lock()
-    }
-    fn create(&mut self, name: &str) -> Result<(), StorageError> {
-        self.step(name).and_then(|()| self.inner.create(name))
-    }
-    fn write_at(&mut self, name: &str, offset: u64, bytes: &[u8]) -> Result<(), StorageError> {
-        self.step(name).and_then(|()| self.inner.write_at(name, offset, bytes))
-    }
-    fn set_len(&mut self, name: &str, size_bytes: u64) -> Result<(), StorageError> {
-        self.step(name).and_then(|()| self.inner.set_len(name, size_bytes))
-    }
-    fn sync_data(&mut self, name: &str) -> Result<(), StorageError> {
-        self.step(name).and_then(|()| self.inner.sync_data(name))
-    }
-    fn rename(&mut self, from: &str, to: &str) -> Result<(), StorageError> {
-        self.step(from).and_then(|()| self.inner.rename(from, to))
-    }
-    fn unlink(&mut self, name: &str) -> Result<(), StorageError> {
-        self.step(name).and_then(|()| self.inner.unlink(name))
-    }
-    fn sync_dir(&mut self, directory: &str) -> Result<(), StorageError> {
-        self.step(directory).and_then(|()| self.inner.sync_dir(directory))
-    }
-    fn syncfs(&mut self) -> Result<(), StorageError> {
-        self.step("").and_then(|()| self.inner.syncfs())
-    }
-    fn read_at(&self, name: &str, offset: u64, buffer: &mut [u8]) -> Result<usize, StorageError> {
-        self.inner.read_at(name, offset, buffer)
-    }
-    fn list(&self) -> Result<Vec<FileStat>, StorageError> {
-        self.inner.list()
-    }
-}
-
-#[test]
-fn one_failed_write_ends_the_writer_and_loses_nothing_acknowledged() {
-    let mut failures = 0;
-    for fail_at in 1..200 {
-        let storage = MemStorage::new();
-        let left = Rc::new(Cell::new(0));
-        let disk = FailingDisk { inner: storage.clone(), left: Rc::clone(&left) };
-        let (mut writer, mut maker) = create(disk, small()).unwrap();
-        left.set(fail_at);
-        let mut acknowledged = writer.durable_size();
-        let failed = loop {
-            let index = writer.size();
-            if index == 60 {
-                break false;
-            }
-            writer.push(&maker.entry(index, cwts_types::Body::Tick)).unwrap();
-            if index % 5 != 0 {
-                continue;
-            }
-            match writer.commit(START_NS) {
-                Ok(size) => acknowledged = size,
-                Err(error) => {
-                    assert!(matches!(error, LogError::Storage(_)), "{error}");
-                    break true;
-                }
-            }
-            if index % 10 == 0 && writer.checkpoint().is_err() {
-                break true;
-            }
-        };
-        if !failed {
-            continue;
-        }
-        failures += 1;
-        // The disk works again, and the writer stays dead: a second sync proves nothing.
-        assert!(writer.has_failed());
-        assert!(matches!(writer.push(b"x"), Err(LogError::Failed)));
-        assert!(matches!(writer.commit(1), Err(LogError::Failed)));
-        assert!(matches!(writer.checkpoint(), Err(LogError::Failed)));
-        assert!(matches!(writer.close(1, |_, _| vec![1]), Err(LogError::Failed)));
-        let live = verdict(&storage);
-        assert_eq!(live.findings, [], "failed at step {fail_at}");
-        let (_, opened, _) = reopen(storage).unwrap();
-        assert!(opened.size >= acknowledged, "failed at step {fail_at}");
-    }
-    assert!(failures > 50, "{failures}");
-}
-
 #[test]
 fn nothing_above_the_durable_size_is_signed() {
     let storage = MemStorage::new();
@@ -435,37 +328,4 @@ fn nothing_above_the_durable_size_is_signed() {
     writer.commit(START_NS).unwrap();
     let signed = writer.checkpoint().unwrap();
     assert_eq!((signed.size, signed.root), (3, writer.root()));
-}
-
-#[test]
-fn a_directory_holds_the_same_bytes_as_memory() {
-    let directory = tempfile::tempdir().unwrap();
-    let options = Options { segment_bytes: 16 * 1024, ..Options::default() };
-    let (mut writer, mut maker) =
-        create(FsStorage::create(directory.path()).unwrap(), options).unwrap();
-    let second = FsStorage::open(directory.path()).unwrap();
-    let refused = Writer::open(second, keys(), options, &mut |_, _| Ok(()));
-    assert!(matches!(refused, Err(LogError::InUse)));
-    fill(&mut writer, &mut maker, 299, 8);
-    write_kill_files(writer.storage_mut(), &maker);
-    writer.close(START_NS, |size, root| close_entry(&mut maker, size, root)).unwrap();
-
-    let storage = FsStorage::open(directory.path()).unwrap();
-    let verdict = verify(&storage, &all_keys(), Level::Full).unwrap();
-    assert_eq!(verdict.findings, []);
-    let memory = closed_log(300, 8, options).image();
-    let files = storage.list().unwrap();
-    assert_eq!(
-        files.iter().map(|f| &f.name).collect::<Vec<_>>(),
-        memory.keys().collect::<Vec<_>>()
-    );
-    for (name, bytes) in &memory {
-        assert_eq!(storage.read_all(name, 1 << 20).unwrap().as_ref(), Some(bytes), "{name}");
-    }
-    let (_, opened) = Writer::open(storage, keys(), options, &mut |_, _| Ok(())).unwrap();
-    assert!(opened.is_clean());
-    std::os::unix::fs::symlink("/etc/hostname", directory.path().join("kill.state2")).unwrap();
-    let storage = FsStorage::open(directory.path()).unwrap();
-    assert!(!verify(&storage, &all_keys(), Level::Full).unwrap().is_ok());
-    assert!(matches!(storage.read_all("../x", 10), Err(StorageError::Name { .. })));
 }

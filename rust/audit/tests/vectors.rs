@@ -182,8 +182,8 @@ fn the_published_checkpoint_comes_out_byte_for_byte() {
     );
     // With the committee's line behind it, the log's line still verifies, and the other is named.
     let both = note.encode()
-        + "\u{2014} cwts.example/gw1/committee CpM85QAAAAAAAAABAAAAAAAAAAWiH99F8NvnWhdDvBep8y8+y9rz0Gx\
-           MMVBNz1xdcK+gRARzJdCtB9JQD/qllZP2kiw=\n";
+        + "\u{2014} cwts.example/gw1/committee CpM85QAAAAAAAAABAAAAAAAAAAWiH99F8NvnWhdDvBep8y8+y9rz\
+           0GxMMVBNz1xdcK+gRARzJdCtB9JQD/qllZP2kiw=\n";
     let both = Note::parse(both.as_bytes()).unwrap();
     let keys = [key.verify_key().clone()];
     assert_eq!(both.check(&keys).unwrap().unknown, [1]);

@@ -82,7 +82,9 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_gives_a_prefix_and_columnar_cuts_an_error(events in events(120), cut in 9_usize..4_000) {
+    fn a_cut_gives_a_prefix_and_columnar_cuts_an_error(
+        events in events(120), cut in 9_usize..4_000,
+    ) {
         prop_assume!(!events.is_empty());
         for bytes in [arrow(&events), parquet(&events)] {
             let cut = cut % (bytes.len() - 9) + 9;

@@ -7,8 +7,8 @@ use cwts_audit::Checkpoint;
 use cwts_audit::holds::HoldsFold;
 use cwts_risk::{Engine, ExecEffect, Outcome};
 use cwts_types::{
-    Body, Control, Decision, Entry, EntryType, Exec, Gap, HEADER_BYTES, Header, Level, Order,
-    Reference, ReleaseDenied, ReleaseMode, Verdict, Violation, producer, reference_flag,
+    Body, Control, Decision, Entry, Exec, Gap, Header, Level, Order, Reference, ReleaseDenied,
+    ReleaseMode, Verdict, Violation, producer, reference_flag,
 };
 
 use crate::clock::{Clock, Now};
@@ -100,6 +100,24 @@ impl Gateway {
         let mut order = *order;
         order.ts = self.clock.now().utc_ns;
         self.check(&order)
+    }
+
+    /// Whether [`Gateway::check_now`] would accept: `None` then, else the refusal in full.
+    ///
+    /// # Errors
+    /// The log has failed.
+    #[inline]
+    pub fn refusal(&mut self, order: &Order) -> Result<Option<Outcome>, GatewayError> {
+        self.attend()?;
+        let mut order = *order;
+        order.ts = self.clock.now().utc_ns;
+        if self.engine.admits(&order) { Ok(None) } else { Ok(Some(self.engine.check(&order))) }
+    }
+
+    /// What an accepted answer depends on: limits version and kill events.
+    #[inline]
+    pub fn answer_key(&self) -> u64 {
+        u64::from(self.engine.limits_version()) << 32 | u64::from(self.engine.kill_epoch())
     }
 
     /// Decides, reserves, logs and releases. A refused order is an answer, not an error.
@@ -348,36 +366,13 @@ pub(crate) fn push_pair(
     outcome: &Outcome,
     decisions: u64,
 ) -> bool {
-    let mut order_entry = [0; RECORD_ENTRY_BYTES];
-    write_record(header, EntryType::Order, &order.to_bytes(), &mut order_entry);
-    let header = Header { producer: producer::DECIDER, producer_seq: decisions, ..*header };
-    let mut decision_entry = [0; RECORD_ENTRY_BYTES];
-    write_record(&header, EntryType::Decision, &outcome.decision.to_bytes(), &mut decision_entry);
-    if outcome.violations.is_empty() {
-        return log.push_pair(&order_entry, &decision_entry);
-    }
-    let mut long = decision_entry.to_vec();
-    for violation in &outcome.violations {
-        long.extend_from_slice(&violation.to_bytes());
-    }
-    log.push_pair(&order_entry, &long)
+    let decided = Header { producer: producer::DECIDER, producer_seq: decisions, ..*header };
+    log.push_pair(
+        (header, &order.to_bytes()),
+        (&decided, &outcome.decision.to_bytes()),
+        &outcome.violations,
+    )
 }
-
-#[inline]
-fn write_record(
-    header: &Header,
-    kind: EntryType,
-    record: &[u8; 64],
-    out: &mut [u8; RECORD_ENTRY_BYTES],
-) {
-    let mut head = [0; HEADER_BYTES];
-    header.write(kind, &mut head);
-    out[..HEADER_BYTES].copy_from_slice(&head);
-    out[HEADER_BYTES..].copy_from_slice(record);
-}
-
-/// A header and a 64-byte record.
-const RECORD_ENTRY_BYTES: usize = HEADER_BYTES + 64;
 
 impl Gateway {
     pub(crate) fn flush_gap_now(&mut self, now: Now) {
@@ -391,7 +386,9 @@ impl Gateway {
     /// # Errors
     /// The log has failed.
     pub fn poll(&mut self) -> Result<(), GatewayError> {
-        self.attend()
+        self.attend()?;
+        // Whoever removed the page cannot raise ours any more; the request is there all the same.
+        if self.switch.has_files() { self.take_requests() } else { Ok(()) }
     }
 
     /// Decides orders as if they were submitted in order, then forgets it; nothing is logged.

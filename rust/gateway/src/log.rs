@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use cwts_audit::{Checkpoint, FsStorage, LogError, Writer};
 use cwts_ring::{Consumer, Producer, spsc};
-use cwts_types::{Body, Close, Entry, HEADER_BYTES, HOT_ENTRY_BYTES_MAX, Header};
+use cwts_types::{
+    Body, Close, Entry, EntryType, HEADER_BYTES, HOT_ENTRY_BYTES_MAX, Header, Violation,
+};
 
 /// Slots of the queue to the log's thread: 330 ms of stall at 200,000 entries a second.
 pub const RING_SLOTS: usize = 65_536;
@@ -30,6 +32,18 @@ pub(crate) struct Slot {
 }
 
 impl Slot {
+    /// A slot with a header and a record.
+    #[inline]
+    fn record(index: u64, kind: EntryType, header: &Header, record: &[u8; 64]) -> Self {
+        let mut bytes = [0; HOT_ENTRY_BYTES_MAX];
+        let (head, rest) = bytes.split_at_mut(HEADER_BYTES);
+        if let Ok(head) = head.try_into() {
+            header.write(kind, head);
+        }
+        rest[..64].copy_from_slice(record);
+        Self { bytes, len: RECORD_ENTRY_BYTES as u16, index }
+    }
+
     /// A slot with these bytes; `None` if they do not fit.
     #[inline]
     fn hot(index: u64, entry: &[u8]) -> Option<Self> {
@@ -39,14 +53,20 @@ impl Slot {
     }
 }
 
+/// A value on a cache line of its own: the order path reads one that the log's thread rarely
+/// writes, next to one that it writes all the time.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct OwnLine<T>(T);
+
 /// What the two sides share.
 #[derive(Debug, Default)]
 struct Shared {
     /// Entries that no crash can take away.
-    durable: AtomicU64,
+    durable: OwnLine<AtomicU64>,
     /// Entries that somebody waits for.
-    wanted: AtomicU64,
-    failed: AtomicBool,
+    wanted: OwnLine<AtomicU64>,
+    failed: OwnLine<AtomicBool>,
     /// Nothing more will be appended.
     stop: AtomicBool,
     why: Mutex<String>,
@@ -59,7 +79,7 @@ impl Shared {
         let mut why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
         *why = error.to_string();
         drop(why);
-        self.failed.store(true, Ordering::Release);
+        self.failed.0.store(true, Ordering::Release);
     }
 }
 
@@ -89,7 +109,7 @@ impl LogTail {
     pub(crate) fn start(writer: Writer<FsStorage>, live: bool) -> Result<Self, LogError> {
         let next_index = writer.size();
         let shared = Arc::new(Shared::default());
-        shared.durable.store(writer.durable_size(), Ordering::Release);
+        shared.durable.0.store(writer.durable_size(), Ordering::Release);
         let closing = Arc::new(Mutex::new(None));
         // The size is a power of two by construction, so this cannot fail.
         let (producer, consumer) = spsc(RING_SLOTS).map_err(|_| LogError::Failed)?;
@@ -116,13 +136,13 @@ impl LogTail {
 
     /// Entries that no crash can take away.
     pub(crate) fn durable(&self) -> u64 {
-        self.shared.durable.load(Ordering::Acquire)
+        self.shared.durable.0.load(Ordering::Acquire)
     }
 
     /// The first I/O error, if there was one.
     #[inline]
     pub(crate) fn failure(&self) -> Option<String> {
-        if !self.shared.failed.load(Ordering::Acquire) {
+        if !self.shared.failed.0.load(Ordering::Acquire) {
             return None;
         }
         Some(self.shared.why.lock().unwrap_or_else(PoisonError::into_inner).clone())
@@ -131,19 +151,31 @@ impl LogTail {
     /// Whether `slots` fit beyond the reserve.
     #[inline]
     pub(crate) fn has_room(&mut self, slots: usize) -> bool {
-        self.producer.free() >= slots + RESERVED_SLOTS
+        self.producer.has_room(slots + RESERVED_SLOTS)
     }
 
     /// Appends an order and its decision under one release store; the caller has seen room.
+    ///
+    /// A refusal carries its violations and may be too long for a slot: it waits in the side
+    /// queue then.
     #[inline]
-    pub(crate) fn push_pair(&mut self, order: &[u8], decision: &[u8]) -> bool {
+    pub(crate) fn push_pair(
+        &mut self,
+        order: (&Header, &[u8; 64]),
+        decision: (&Header, &[u8; 64]),
+        violations: &[Violation],
+    ) -> bool {
         let index = self.next_index;
-        let pair = match (Slot::hot(index, order), Slot::hot(index + 1, decision)) {
-            (Some(a), Some(b)) => [a, b],
-            (a, b) => [
-                a.unwrap_or_else(|| self.long_slot(index, order)),
-                b.unwrap_or_else(|| self.long_slot(index + 1, decision)),
-            ],
+        let first = Slot::record(index, EntryType::Order, order.0, order.1);
+        let second = Slot::record(index + 1, EntryType::Decision, decision.0, decision.1);
+        let pair = if violations.is_empty() {
+            [first, second]
+        } else {
+            let mut long = second.bytes[..RECORD_ENTRY_BYTES].to_vec();
+            for violation in violations {
+                long.extend_from_slice(&violation.to_bytes());
+            }
+            [first, self.long_slot(index + 1, &long)]
         };
         let pushed = self.producer.push_all(&pair).is_ok();
         self.next_index += u64::from(pushed) * 2;
@@ -155,7 +187,7 @@ impl LogTail {
         let index = self.next_index;
         let slot = Slot::hot(index, entry).unwrap_or_else(|| self.long_slot(index, entry));
         while self.producer.push(slot).is_err() {
-            if self.shared.failed.load(Ordering::Acquire) || self.producer.is_closed() {
+            if self.shared.failed.0.load(Ordering::Acquire) || self.producer.is_closed() {
                 return false;
             }
             thread::yield_now();
@@ -166,8 +198,8 @@ impl LogTail {
 
     /// Waits until `slots` fit; `false` when the log has failed.
     pub(crate) fn wait_room(&mut self, slots: usize) -> bool {
-        while self.producer.free() < slots {
-            if self.shared.failed.load(Ordering::Acquire) || self.producer.is_closed() {
+        while !self.producer.has_room(slots) {
+            if self.shared.failed.0.load(Ordering::Acquire) || self.producer.is_closed() {
                 return false;
             }
             thread::yield_now();
@@ -186,7 +218,7 @@ impl LogTail {
     /// Waits until everything appended so far is durable.
     pub(crate) fn wait_durable(&self) -> Result<(), String> {
         let size = self.next_index;
-        self.shared.wanted.fetch_max(size, Ordering::AcqRel);
+        self.shared.wanted.0.fetch_max(size, Ordering::AcqRel);
         if let Some(thread) = &self.thread {
             thread.thread().unpark();
         }
@@ -274,6 +306,7 @@ impl Worker {
         let mut first_unsynced: Option<Instant> = None;
         let mut uncovered: Option<Instant> = None;
         let mut last_utc_ns = 0;
+        let mut published = self.writer.durable_size();
         loop {
             self.buffer.clear();
             let popped = self.consumer.pop_into(&mut self.buffer, POP_MAX);
@@ -286,7 +319,7 @@ impl Worker {
             }
             let durable = self.writer.durable_size();
             let pending = self.writer.size() > durable;
-            let wanted = self.shared.wanted.load(Ordering::Acquire) > durable;
+            let wanted = self.shared.wanted.0.load(Ordering::Acquire) > durable;
             let due = first_unsynced.is_some_and(|t| t.elapsed() >= COMMIT_INTERVAL);
             // With a waiter, whatever is there goes as soon as the disk is free; without one, a
             // frame fills up first, but not for long.
@@ -294,7 +327,10 @@ impl Worker {
                 self.writer.commit(last_utc_ns)?;
                 first_unsynced = None;
             }
-            self.shared.durable.store(self.writer.durable_size(), Ordering::Release);
+            if self.writer.durable_size() != published {
+                published = self.writer.durable_size();
+                self.shared.durable.0.store(published, Ordering::Release);
+            }
             if self.live && uncovered.is_some_and(|t| t.elapsed() >= CHECKPOINT_INTERVAL) {
                 let checkpoint = self.writer.checkpoint()?;
                 let mut newest =
@@ -345,6 +381,8 @@ const LONG: u16 = u16::MAX;
 /// Position of `utc_ns` in an entry's header.
 const UTC_AT: usize = 16;
 const _: () = assert!(UTC_AT + 8 <= HEADER_BYTES);
+/// A header and a 64-byte record.
+const RECORD_ENTRY_BYTES: usize = HEADER_BYTES + 64;
 /// Entries taken from the queue at once: one frame.
 const POP_MAX: usize = 4_096;
 /// Without a waiter, an entry waits this long for its frame to fill.

@@ -35,6 +35,7 @@ pub fn request_halt(
     reason: &str,
     reduce_only: bool,
 ) -> Result<Requested, GatewayError> {
+    refuse_replay(dir)?;
     let scopes = read_scopes(dir)?;
     let slot = find(&scopes, scope)?;
     let running = is_running(dir);
@@ -70,6 +71,7 @@ pub fn request_resume(
         );
         return Err(GatewayError::Permission(why));
     }
+    refuse_replay(dir)?;
     let path = dir.join(STATE_FILE);
     let failed = |source| GatewayError::File { path: path.display().to_string(), source };
     let bytes = std::fs::read(&path).map_err(failed)?;
@@ -91,6 +93,17 @@ pub fn request_resume(
     let path = leave(dir, &request)?;
     raise(dir, Some(0), KillState::Active)?;
     Ok(Requested { running, path })
+}
+
+/// Nobody runs on a replay's log, and nobody ever will: a request there would only spoil it.
+fn refuse_replay(dir: &Path) -> Result<(), GatewayError> {
+    // A log whose start cannot be read must not keep anybody from halting its gateway.
+    let Ok((genesis, _)) = crate::reader::genesis(dir) else { return Ok(()) };
+    if genesis.log_vkey.is_empty() {
+        let why = format!("{}: is a replay's log; there is no gateway to halt", dir.display());
+        return Err(GatewayError::Replay(why));
+    }
+    Ok(())
 }
 
 fn read_scopes(dir: &Path) -> Result<Vec<NamedScope>, GatewayError> {

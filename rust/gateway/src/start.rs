@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cwts_audit::holds::{HoldsFold, KillSnapshot, PAGE_FILE, STATE_FILE};
+use cwts_audit::holds::{HoldsFold, KillSnapshot, PAGE_FILE, STATE_FILE, page_is_at_least};
+use cwts_audit::storage::replace_file;
 use cwts_audit::{FsStorage, KeyChain, Keys, Options, Storage as _, Writer, log_id_of};
 use cwts_ring::KillPage;
 use cwts_risk::limits::{ANY, LimitsFile};
@@ -328,12 +329,27 @@ impl Gateway {
             return Ok(None);
         }
         self.attend()?;
+        self.write_page()?;
         let now = self.clock.now();
         self.flush_gap_now(now);
         let header = self.header(0, now);
         let dir = self.dir.as_ref().map(|d| d.display().to_string()).unwrap_or_default();
         let Some(log) = self.log.take() else { return Ok(None) };
         log.close(header).map(Some).map_err(|source| GatewayError::Log { dir, source })
+    }
+
+    /// Leaves the page as the log has it: a raise whose request was already taken in, or was
+    /// refused, has moved numbers that no entry tells. A page that is laxer or no page stays as it
+    /// is: the next start and the verifier must see that.
+    fn write_page(&self) -> Result<(), GatewayError> {
+        let Some(dir) = &self.dir else { return Ok(()) };
+        let mut storage = FsStorage::open(dir)?;
+        let [_, _, (name, canonical)] = self.holds.files();
+        let found = storage.read_all(name, canonical.len()).ok().flatten().unwrap_or_default();
+        if found != canonical && page_is_at_least(&found, &canonical) {
+            replace_file(&mut storage, name, &canonical)?;
+        }
+        Ok(())
     }
 }
 

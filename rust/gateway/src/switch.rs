@@ -113,6 +113,13 @@ impl KillSwitch {
         std::mem::take(&mut *self.requests.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Whether another process left a request.
+    pub(crate) fn has_files(&self) -> bool {
+        let Some(dir) = &self.dir else { return false };
+        let Ok(entries) = std::fs::read_dir(dir.join(REQUESTS_DIRECTORY)) else { return false };
+        entries.flatten().any(|entry| entry.path().extension().is_some_and(|e| e == "req"))
+    }
+
     /// Requests that other processes left, by name.
     pub(crate) fn read_files(&self) -> Vec<FileRequest> {
         let Some(dir) = &self.dir else { return Vec::new() };

@@ -188,15 +188,8 @@ fn verify_dir(dir: &Path, mut keys: Vec<VerifyKey>, level: Level) -> Result<Valu
             format!("{} keys were given; this release verifies the log's own line", keys.len());
         return Err(GatewayError::Replay(why));
     }
-    let own_key = keys.is_empty();
     let given = VerifyKeys { vkey: keys.pop(), ..VerifyKeys::default() };
     let verdict = verify_log(&storage, &given, level).map_err(|e| log_error(LogError::from(e)))?;
-    let mut notes = verdict.notes.clone();
-    if own_key {
-        notes.push(
-            "no --vkey was given: the log's own key proves consistency, not origin".to_owned(),
-        );
-    }
     Ok(json!({
         "ok": verdict.is_ok(),
         "clean": verdict.clean,
@@ -205,7 +198,7 @@ fn verify_dir(dir: &Path, mut keys: Vec<VerifyKey>, level: Level) -> Result<Valu
         "root": cwts_gateway::hex(&verdict.root),
         "findings": verdict.findings.iter().map(finding).collect::<Vec<_>>(),
         "not_checked": verdict.not_checked,
-        "notes": notes,
+        "notes": verdict.notes,
         "counts": verdict.entry_counts,
     }))
 }

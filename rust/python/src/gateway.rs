@@ -2,18 +2,16 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use cwts_gateway::{
     Gateway as Core, GatewayError, GatewayOptions, HaltOptions, KeyStore, KillSwitch, raise,
 };
 use cwts_risk::ExecEffect;
-use cwts_types::{
-    DECISION_BYTES, Exec, ORDER_BYTES, OrderKind, RegisterKind, ReleaseMode, Verdict, exec_type,
-};
+use cwts_types::{DECISION_BYTES, Exec, OrderKind, RegisterKind, ReleaseMode, Verdict, exec_type};
 use pyo3::buffer::PyBuffer;
-use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes};
 use pyo3_arrow::PyTable;
@@ -21,19 +19,9 @@ use serde_json::json;
 
 use crate::convert::to_py;
 use crate::decision::{Decision, OrderNames};
+use crate::desk::{Inner, names, records_of};
 use crate::error::Error;
-use crate::order::{Order, name_of};
-
-/// What the lock guards.
-struct Inner {
-    core: Option<Core>,
-    /// Interned name -> handle, by kind; 0 = not looked up yet.
-    symbols: Vec<u32>,
-    accounts: Vec<u32>,
-    strategies: Vec<u32>,
-    /// The accepted answer of `check`, as long as it is the same.
-    accepted: Option<(u64, Py<Decision>)>,
-}
+use crate::order::Order;
 
 /// One gateway; every method may be called from any thread.
 #[pyclass(frozen, module = "cwts._core")]
@@ -46,52 +34,19 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Inner {
-    #[inline]
-    fn core(&mut self) -> Result<&mut Core, GatewayError> {
-        self.core.as_mut().ok_or(GatewayError::Closed)
-    }
-
-    /// The order's record with this gateway's handles.
-    #[inline]
-    fn record(&mut self, order: &Order) -> Result<cwts_types::Order, GatewayError> {
-        let mut record = order.record;
-        let core = self.core.as_mut().ok_or(GatewayError::Closed)?;
-        let rows = [
-            (&mut self.symbols, order.symbol, &mut record.instrument, RegisterKind::Instrument),
-            (&mut self.accounts, order.account, &mut record.account, RegisterKind::Account),
-            (&mut self.strategies, order.strategy, &mut record.strategy, RegisterKind::Strategy),
-        ];
-        for (cache, number, field, kind) in rows {
-            *field = match cache.get(number as usize) {
-                Some(handle) if *handle != 0 => *handle,
-                _ => look_up(core, cache, number, kind),
+    /// The lock, unless a panic left the state half changed: then everything is halted.
+    fn lock(&self) -> Result<MutexGuard<'_, Inner>, GatewayError> {
+        self.inner.lock().map_err(|_| {
+            let options = HaltOptions {
+                reason: PANICKED.to_owned(),
+                actor: "gateway".to_owned(),
+                reduce_only: false,
+                allow_reduce: false,
             };
-        }
-        Ok(record)
-    }
-}
-
-#[cold]
-fn look_up(core: &Core, cache: &mut Vec<u32>, number: u32, kind: RegisterKind) -> u32 {
-    let handle = core.engine().registry().handle(kind, &name_of(number)).unwrap_or(0);
-    if cache.len() <= number as usize {
-        cache.resize(number as usize + 1, 0);
-    }
-    cache[number as usize] = handle;
-    handle
-}
-
-fn names(order: &Order) -> OrderNames {
-    OrderNames {
-        symbol: name_of(order.symbol),
-        account: name_of(order.account),
-        strategy: name_of(order.strategy),
+            // The page outlives this process, so the next start is halted too.
+            raise(&self.switch, &cwts_gateway::firm(), Some(0), &options);
+            GatewayError::LogFailed { why: PANICKED.to_owned() }
+        })
     }
 }
 
@@ -125,13 +80,7 @@ impl Gateway {
         };
         let core = py.detach(|| Core::open(&options))?;
         let switch = core.switch();
-        let inner = Arc::new(Mutex::new(Inner {
-            core: Some(core),
-            symbols: Vec::new(),
-            accounts: Vec::new(),
-            strategies: Vec::new(),
-            accepted: None,
-        }));
+        let inner = Arc::new(Mutex::new(Inner::new(core)));
         let stop = Arc::new(AtomicBool::new(false));
         if options.dir.is_some() {
             attend(Arc::downgrade(&inner), Arc::clone(&stop));
@@ -141,45 +90,48 @@ impl Gateway {
 
     #[getter]
     fn limits_version(&self) -> Result<u32, Error> {
-        Ok(self.lock().core()?.engine().limits_version())
+        Ok(self.lock()?.core()?.engine().limits_version())
     }
 
     #[getter]
     fn next_index(&self) -> Result<u64, Error> {
-        Ok(self.lock().core()?.next_index())
+        Ok(self.lock()?.core()?.next_index())
     }
 
     #[getter]
     fn durable(&self) -> Result<u64, Error> {
-        Ok(self.lock().core()?.durable())
+        Ok(self.lock()?.core()?.durable())
     }
 
     #[getter]
     fn is_closed(&self) -> bool {
-        self.lock().core.is_none()
+        self.lock().is_ok_and(|inner| inner.core.is_none())
     }
 
     /// Decides an order and changes nothing; it is not logged.
     fn check(&self, py: Python<'_>, order: &Order) -> Result<Py<Decision>, Error> {
-        let mut inner = self.lock();
+        let mut inner = self.lock()?;
         let record = inner.record(order)?;
-        let outcome = inner.core()?.check_now(&record)?;
-        if outcome.violations.is_empty() && record.order_id == 0 {
+        let core = inner.core()?;
+        let decision = if record.order_id != 0 {
+            Decision::new(&core.check_now(&record)?, core.engine(), &names(order))
+        } else if let Some(outcome) = core.refusal(&record)? {
+            Decision::new(&outcome, core.engine(), &names(order))
+        } else {
             // An accepted check of an order without an id is the same object until the limits
             // or the kill state move: it is immutable, so it can be shared.
-            let key = u64::from(outcome.decision.limits_version) << 32
-                | u64::from(outcome.decision.kill_epoch);
+            let key = core.answer_key();
             if let Some((cached, decision)) = &inner.accepted
                 && *cached == key
             {
                 return Ok(decision.clone_ref(py));
             }
+            let outcome = inner.core()?.check_now(&record)?;
             drop(inner);
             let decision = Py::new(py, Decision::accepted_record(outcome.decision))?;
-            self.lock().accepted = Some((key, decision.clone_ref(py)));
+            self.lock()?.accepted = Some((key, decision.clone_ref(py)));
             return Ok(decision);
-        }
-        let decision = Decision::new(&outcome, inner.core()?.engine(), &names(order));
+        };
         // Python code may run when an object is made: never under the lock.
         drop(inner);
         Ok(Py::new(py, decision)?)
@@ -276,7 +228,7 @@ impl Gateway {
             ord_status: b'0',
             ..Exec::default()
         };
-        let effect = self.lock().core()?.on_execution_report(&exec)?;
+        let effect = self.lock()?.core()?.on_execution_report(&exec)?;
         Ok(match effect {
             ExecEffect::Applied => "applied",
             ExecEffect::Duplicate => "duplicate",
@@ -296,7 +248,7 @@ impl Gateway {
         ask_e9: i64,
         ts_ns: Option<u64>,
     ) -> Result<(), Error> {
-        let mut inner = self.lock();
+        let mut inner = self.lock()?;
         let core = inner.core()?;
         let handle = core.engine().registry().handle(RegisterKind::Instrument, symbol);
         let Some(handle) = handle else {
@@ -331,13 +283,13 @@ impl Gateway {
             let firm = cwts_gateway::firm();
             let ticket = raise(&self.switch, &firm, Some(0), &options);
             return py.detach(|| {
-                let mut inner = self.lock();
+                let mut inner = self.lock()?;
                 let core = inner.core()?;
                 core.poll()?;
                 Ok(core.hold_of(ticket))
             });
         }
-        py.detach(|| Ok(self.lock().core()?.halt(scope, &options)?))
+        py.detach(|| Ok(self.lock()?.core()?.halt(scope, &options)?))
     }
 
     #[pyo3(signature = (hold, *, actor, approver, reason))]
@@ -349,11 +301,11 @@ impl Gateway {
         approver: &str,
         reason: &str,
     ) -> Result<(), Error> {
-        py.detach(|| Ok(self.lock().core()?.resume(hold, actor, approver, reason)?))
+        py.detach(|| Ok(self.lock()?.core()?.resume(hold, actor, approver, reason)?))
     }
 
     fn holds<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Error> {
-        let state = cwts_gateway::engine_state(self.lock().core()?.engine());
+        let state = cwts_gateway::engine_state(self.lock()?.core()?.engine());
         Ok(to_py(py, &state["holds"])?)
     }
 
@@ -372,11 +324,11 @@ impl Gateway {
                 return Err(PyValueError::new_err(why).into());
             }
         };
-        Ok(self.lock().core()?.engine().registry().handle(kind, name))
+        Ok(self.lock()?.core()?.engine().registry().handle(kind, name))
     }
 
     fn position(&self, account: &str, symbol: &str) -> Result<i64, Error> {
-        let mut inner = self.lock();
+        let mut inner = self.lock()?;
         let engine = inner.core()?.engine();
         let account = engine.registry().handle(RegisterKind::Account, account);
         let instrument = engine.registry().handle(RegisterKind::Instrument, symbol);
@@ -384,7 +336,7 @@ impl Gateway {
     }
 
     fn state<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Error> {
-        let mut inner = self.lock();
+        let mut inner = self.lock()?;
         let core = inner.core()?;
         let mut state = cwts_gateway::engine_state(core.engine());
         state["entries"] = json!(core.next_index());
@@ -396,20 +348,20 @@ impl Gateway {
     }
 
     fn snapshot<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyBytes>, Error> {
-        let bytes = self.lock().core()?.engine().snapshot();
+        let bytes = self.lock()?.core()?.engine().snapshot();
         Ok(PyBytes::new(py, &bytes))
     }
 
     /// Waits until everything so far is durable.
     fn sync(&self, py: Python<'_>) -> Result<(), Error> {
-        py.detach(|| Ok(self.lock().core()?.sync()?))
+        py.detach(|| Ok(self.lock()?.core()?.sync()?))
     }
 
     /// Ends the gateway; closing twice is no error.
     fn close<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Error> {
         self.stop.store(true, Ordering::Release);
         let closed = py.detach(|| {
-            let core = self.lock().core.take();
+            let core = self.lock()?.core.take();
             core.map(Core::close).transpose()
         })?;
         let checkpoint = closed.flatten().map(
@@ -422,7 +374,7 @@ impl Gateway {
 impl Gateway {
     /// The lock is taken and given back inside: whoever waits for it may hold the interpreter.
     fn submit_locked(&self, order: &Order) -> Result<Decision, GatewayError> {
-        let mut inner = self.lock();
+        let mut inner = self.lock()?;
         let record = inner.record(order)?;
         let core = inner.core()?;
         let submitted = core.submit(&record)?;
@@ -434,7 +386,7 @@ impl Gateway {
     }
 
     fn cancel_locked(&self, order_id: u64) -> Result<Decision, GatewayError> {
-        let mut inner = self.lock();
+        let mut inner = self.lock()?;
         let core = inner.core()?;
         let record = cwts_types::Order {
             order_id,
@@ -451,7 +403,7 @@ impl Gateway {
     }
 
     fn orders_of(&self, table: PyTable) -> Result<Vec<cwts_types::Order>, Error> {
-        let mut inner = self.lock();
+        let mut inner = self.lock()?;
         let registry = inner.core()?.engine().registry();
         let handle = |kind, name: &str| registry.handle(kind, name).unwrap_or(0);
         crate::table::orders(table, &handle)
@@ -463,7 +415,7 @@ impl Gateway {
         orders: Vec<cwts_types::Order>,
     ) -> Result<Bound<'py, PyByteArray>, Error> {
         let out = py.detach(|| -> Result<Vec<u8>, GatewayError> {
-            let mut inner = self.lock();
+            let mut inner = self.lock()?;
             let decisions = inner.core()?.check_batch(&orders)?;
             drop(inner);
             let mut out = Vec::with_capacity(decisions.len() * DECISION_BYTES);
@@ -482,7 +434,7 @@ impl Gateway {
     ) -> Result<Bound<'py, PyByteArray>, Error> {
         let out = py.detach(|| -> Result<Vec<u8>, GatewayError> {
             let mut out = Vec::with_capacity(orders.len() * DECISION_BYTES);
-            let mut inner = self.lock();
+            let mut inner = self.lock()?;
             for order in &orders {
                 let submitted = inner.core()?.submit_waiting(order)?;
                 out.extend_from_slice(&submitted.outcome.decision.to_bytes());
@@ -493,26 +445,13 @@ impl Gateway {
     }
 }
 
-fn records_of(py: Python<'_>, records: &PyBuffer<u8>) -> Result<Vec<cwts_types::Order>, Error> {
-    if !records.is_c_contiguous() {
-        return Err(PyTypeError::new_err("records: must be contiguous").into());
-    }
-    let bytes = records.to_vec(py)?;
-    let (whole, rest) = bytes.as_chunks::<ORDER_BYTES>();
-    if !rest.is_empty() {
-        let why = format!("records: {} bytes are no multiple of {ORDER_BYTES}", bytes.len());
-        return Err(PyValueError::new_err(why).into());
-    }
-    Ok(whole.iter().map(cwts_types::Order::from_bytes).collect())
-}
-
 /// Takes in what other processes ask for, even when no order comes.
 fn attend(inner: Weak<Mutex<Inner>>, stop: Arc<AtomicBool>) {
     let run = move || {
         while !stop.load(Ordering::Acquire) {
             std::thread::sleep(ATTEND);
             let Some(inner) = inner.upgrade() else { return };
-            let mut inner = inner.lock().unwrap_or_else(PoisonError::into_inner);
+            let Ok(mut inner) = inner.lock() else { return };
             if let Some(core) = &mut inner.core {
                 // An error here is kept by the gateway, and told to its next caller.
                 let _ = core.poll();
@@ -523,6 +462,8 @@ fn attend(inner: Weak<Mutex<Inner>>, stop: Arc<AtomicBool>) {
     let _ = std::thread::Builder::new().name("cwts-attend".to_owned()).spawn(run);
 }
 
+/// Why a gateway answers nothing any more.
+const PANICKED: &str = "a panic ended the gateway; it is halted";
 /// How often an idle gateway looks at its kill page.
 const ATTEND: Duration = Duration::from_millis(10);
 const _: () = assert!(Verdict::Accept as u8 == 1);

@@ -3,6 +3,7 @@
 
 mod convert;
 mod decision;
+mod desk;
 mod error;
 mod files;
 mod gateway;

@@ -126,6 +126,13 @@ impl<T: Copy + Send> Producer<T> {
         Ok(())
     }
 
+    /// Whether `wanted` slots are free. The consumer's counter is looked at only when the one that
+    /// is remembered does not show that many, so a queue that is far from full costs no cache miss.
+    #[inline]
+    pub fn has_room(&mut self, wanted: usize) -> bool {
+        self.room(wanted as u64) >= wanted as u64
+    }
+
     /// Number of slots free now. It can only grow until the next push.
     #[inline]
     pub fn free(&mut self) -> usize {

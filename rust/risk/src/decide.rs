@@ -30,6 +30,14 @@ impl Engine {
         }
     }
 
+    /// Whether [`Engine::check`] would accept a new order or a replace; cheaper than asking why not.
+    #[inline]
+    pub fn admits(&self, order: &Order) -> bool {
+        let is_cancel =
+            matches!(order.order_kind(), Some(OrderKind::Cancel | OrderKind::MassCancel));
+        is_cancel || self.evaluate(order, order.ts.max(self.last_ts)).passes()
+    }
+
     /// Decides an order; an accepted one is reserved, a cancel always passes.
     ///
     /// `replayed`: the input is a market's own record, so a cancel or replace is already confirmed

@@ -2,42 +2,20 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use cwts_types::{Control, Entry, Level, Register, RegisterKind};
+use cwts_types::{Control, Entry, Level, Reference, Register, RegisterKind, reference_flag};
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::LimitsFile;
+use crate::holding::{Holding, HoldingLimits};
+use crate::limits::{LimitsFile, ReferenceSource};
 use crate::registry::Registry;
 use crate::tables::{
     AccountLine, InstrumentLine, Node, StrategyLine, account_line, instrument_line, limit_node,
     window,
 };
 use crate::tables::{account_limits, instrument_limits, strategy_limits};
-use crate::window::{Accepted, Window};
+use crate::window::Window;
 use crate::working::{Replacing, Working};
-
-/// An account in an instrument.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Holding {
-    pub(crate) key: u64,
-    pub(crate) pos: i64,
-    /// Working quantity: buys, sells.
-    pub(crate) work: [i64; 2],
-    /// What the position cost, in micros; never negative.
-    pub(crate) cost: i64,
-    pub(crate) last_ts: u64,
-    pub(crate) peak_abs: i64,
-    pub(crate) accepted: Accepted,
-}
-
-/// Position limits of a holding; derived from the tables, not part of the state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct HoldingLimits {
-    pub(crate) long: i64,
-    pub(crate) short: i64,
-    pub(crate) missing: bool,
-    pub(crate) restricted: Option<(Level, u32)>,
-}
 
 /// What the engine counted; only ever grows.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -238,55 +216,6 @@ impl Engine {
         self.holding(account, instrument).map_or(0, |h| h.pos)
     }
 
-    pub(crate) fn holding(&self, account: u32, instrument: u32) -> Option<&Holding> {
-        let index = self.holding_index.get(&holding_key(account, instrument))?;
-        self.holdings.get(*index as usize)
-    }
-
-    /// The holding, made if it is new.
-    pub(crate) fn holding_or_new(&mut self, account: u32, instrument: u32) -> u32 {
-        let key = holding_key(account, instrument);
-        if let Some(index) = self.holding_index.get(&key) {
-            return *index;
-        }
-        let index = self.holdings.len() as u32;
-        self.holdings.push(Holding { key, ..Holding::default() });
-        self.holding_limits.push(self.limits_of_holding(account, instrument));
-        self.holding_index.insert(key, index);
-        index
-    }
-
-    pub(crate) fn limits_of_holding(&self, account: u32, instrument: u32) -> HoldingLimits {
-        let symbol = self.registry.name(RegisterKind::Instrument, instrument).unwrap_or("");
-        let mut out = HoldingLimits { long: 0, short: 0, missing: true, restricted: None };
-        let Some(Some(line)) = self.accounts.get(account as usize) else { return out };
-        let limit = line.limits.instrument.get(symbol).copied().unwrap_or(line.limits.max_position);
-        out.long = limit.long.at_most();
-        out.short = limit.short.at_most();
-        let set = limit.long.is_set() && limit.short.is_set();
-        out.missing = !set && !self.file.unlisted_off;
-        let mut lists = vec![(Level::Account, account, &line.limits.restricted)];
-        let mut at = self.nodes[line.node].parent;
-        while let Some(index) = at {
-            let node = &self.nodes[index];
-            let name = crate::tables::node_kind(node.level)
-                .and_then(|kind| self.registry.name(kind, node.handle))
-                .unwrap_or("");
-            let limits = match node.level {
-                Level::Customer => self.file.customers.get(name),
-                Level::Desk => self.file.desks.get(name),
-                _ => Some(&self.file.firm),
-            };
-            if let Some(limits) = limits {
-                lists.push((node.level, node.handle, &limits.restricted));
-            }
-            at = node.parent;
-        }
-        out.restricted =
-            lists.into_iter().find(|(_, _, l)| l.refuses(symbol)).map(|(level, h, _)| (level, h));
-        out
-    }
-
     /// Takes a registration in.
     ///
     /// # Errors
@@ -411,6 +340,19 @@ impl Engine {
         self.refresh_kill();
     }
 
+    /// Takes a reference price in, unless it is a print and the collar listens to
+    /// `set_reference` only (`reference = "external"`).
+    pub fn reference_entry(&mut self, reference: &Reference) {
+        let line = self.instruments.get(reference.instrument as usize).and_then(Option::as_ref);
+        let collar = line.and_then(|line| line.collar);
+        let is_print = reference.flags & reference_flag::LAST_TRADE != 0;
+        if is_print && collar.is_some_and(|c| c.reference == ReferenceSource::External) {
+            self.advance(reference.ts);
+            return;
+        }
+        self.reference(reference.instrument, reference.px, reference.ts);
+    }
+
     /// Sets a reference price.
     pub fn reference(&mut self, instrument: u32, px: i64, ts: u64) {
         self.advance(ts);
@@ -444,7 +386,7 @@ impl Engine {
                 self.exec(exec);
             }
             Body::Reference(reference) => {
-                self.reference(reference.instrument, reference.px, reference.ts);
+                self.reference_entry(reference);
             }
             Body::Config(config) if config.kind == ConfigKind::Limits => {
                 if config.part == 0 {
@@ -489,10 +431,6 @@ impl Engine {
         let rows = cwts_types::CONTROLS.iter().zip(&self.counters.by_bit);
         rows.filter(|(_, n)| **n > 0).map(|(row, n)| (row.control, *n)).collect()
     }
-}
-
-pub(crate) fn holding_key(account: u32, instrument: u32) -> u64 {
-    u64::from(account) << 32 | u64::from(instrument)
 }
 
 /// Chunks of one limits text: 64 of 64 KiB hold the largest file.

@@ -5,7 +5,8 @@
 
 use cwts_types::{Control, Order, OrderKind, OrderType, Reasons, Side, order_flag};
 
-use crate::engine::{Engine, Holding, HoldingLimits};
+use crate::engine::Engine;
+use crate::holding::{Holding, HoldingLimits};
 use crate::tables::{AccountLine, InstrumentLine, REDUCING_EXEMPT, StrategyLine, kill_bit};
 use crate::working::{Terms, Working};
 
@@ -230,7 +231,7 @@ impl Engine {
     /// The holding of an order, and its limits even before the holding exists.
     #[inline]
     pub(crate) fn holding_of(&self, order: &Order) -> (Option<&Holding>, HoldingLimits) {
-        let key = crate::engine::holding_key(order.account, order.instrument);
+        let key = crate::holding::holding_key(order.account, order.instrument);
         match self.holding_index.get(&key) {
             Some(index) => {
                 let index = *index as usize;

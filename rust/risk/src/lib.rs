@@ -11,6 +11,7 @@ mod engine;
 mod evaluate;
 mod exec;
 mod explain;
+mod holding;
 mod kill;
 pub mod limits;
 mod registry;

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use cwts_types::{Register, RegisterKind};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Counters, Engine, Holding, StepError};
+use crate::engine::{Counters, Engine, StepError};
+use crate::holding::Holding;
 use crate::kill::Hold;
 use crate::window::Window;
 use crate::working::{Replacing, Working};

@@ -62,15 +62,18 @@ macro_rules! controls {
 
 controls! {
     0 LimitNotSet "LIMIT_NOT_SET" 3 Stateless false true
-        "17 CFR 240.15c3-5(c)(1); FIA 2024" "A mandatory limit of one of the order's levels is absent."
+        "17 CFR 240.15c3-5(c)(1); FIA 2024"
+        "A mandatory limit of one of the order's levels is absent."
     1 UnknownHandle "UNKNOWN_HANDLE" 15 Stateless false true
         "17 CFR 240.15c3-5(c)(2)(iii)" "The account, instrument or strategy is not registered."
     2 Malformed "MALFORMED" 11 Stateless false true
-        "17 CFR 240.15c3-5(c)(2)(i)" "The order contradicts itself: quantity, price, type or a reserved bit."
+        "17 CFR 240.15c3-5(c)(2)(i)"
+        "The order contradicts itself: quantity, price, type or a reserved bit."
     3 ArithmeticOverflow "ARITHMETIC_OVERFLOW" 13 Stateful false true
         "own" "A sum would leave 64 bits."
     4 MaxOrderQty "MAX_ORDER_QTY" 13 Stateless false true
-        "17 CFR 240.15c3-5(c)(1)(ii); RTS 6 Art. 15(1)(c)" "The quantity is above the largest allowed."
+        "17 CFR 240.15c3-5(c)(1)(ii); RTS 6 Art. 15(1)(c)"
+        "The quantity is above the largest allowed."
     5 MinOrderQty "MIN_ORDER_QTY" 13 Stateless true false
         "17 CFR 240.15c3-5(c)(2)(i)" "The quantity is below the smallest allowed."
     6 LotSize "LOT_SIZE" 13 Stateless true true
@@ -78,17 +81,20 @@ controls! {
     7 TickSize "TICK_SIZE" 11 Stateless false true
         "17 CFR 240.15c3-5(c)(2)(i)" "The price is not a multiple of the tick."
     8 MaxOrderNotional "MAX_ORDER_NOTIONAL" 3 Stateless false true
-        "17 CFR 240.15c3-5(c)(1)(ii); RTS 6 Art. 15(1)(b)" "Price times quantity is above the largest allowed."
+        "17 CFR 240.15c3-5(c)(1)(ii); RTS 6 Art. 15(1)(b)"
+        "Price times quantity is above the largest allowed."
     9 MinOrderNotional "MIN_ORDER_NOTIONAL" 13 Stateless true false
         "venue rule" "Price times quantity is below the smallest allowed."
     10 PriceCollar "PRICE_COLLAR" 99 Stateless false true
-        "17 CFR 240.15c3-5(c)(1)(ii); RTS 6 Art. 15(1)(a)" "The price is too far from the reference price."
+        "17 CFR 240.15c3-5(c)(1)(ii); RTS 6 Art. 15(1)(a)"
+        "The price is too far from the reference price."
     11 ReferenceMissing "REFERENCE_MISSING" 99 Stateless false true
         "FIA 2024 3.1" "A collar is set, and there is no reference price yet."
     12 ReferenceStale "REFERENCE_STALE" 8 Stateless false true
         "FIA 2024 3.1" "The reference price is older than its maximum age."
     13 PriceMove "PRICE_MOVE" 99 Stateless false false
-        "17 CFR 240.15c3-5(c)(1)(ii)" "The price is outside the collar around the reference of one period ago."
+        "17 CFR 240.15c3-5(c)(1)(ii)"
+        "The price is outside the collar around the reference of one period ago."
     14 LuldBand "LULD_BAND" 99 Stateless false false
         "17 CFR 240.15c3-5(c)(2)(i); LULD plan" "The price is outside the limit-up limit-down band."
     15 InstrumentHalted "INSTRUMENT_HALTED" 2 Stateless false false
@@ -102,9 +108,11 @@ controls! {
     19 OrderTypeNotAllowed "ORDER_TYPE_NOT_ALLOWED" 11 Stateless false false
         "17 CFR 240.15c3-5(c)(2)(i)" "The order type or time in force is not in the allowed set."
     20 RestrictedInstrument "RESTRICTED_INSTRUMENT" 0 Stateless false true
-        "17 CFR 240.15c3-5(c)(2)(ii)" "The instrument is on a deny list, or missing from an allow list."
+        "17 CFR 240.15c3-5(c)(2)(ii)"
+        "The instrument is on a deny list, or missing from an allow list."
     21 NotPermitted "NOT_PERMITTED" 10 Stateless false false
-        "17 CFR 240.15c3-5(c)(2)(iii); RTS 6 Art. 15(5), 18" "The strategy may not trade this account or group."
+        "17 CFR 240.15c3-5(c)(2)(iii); RTS 6 Art. 15(5), 18"
+        "The strategy may not trade this account or group."
     22 ShortMark "SHORT_MARK" 11 Stateful false false
         "Reg SHO 200(g)" "The sell is marked long and would be short, or the reverse."
     23 ShortSaleRestriction "SHORT_SALE_RESTRICTION" 11 Stateless false false

@@ -301,6 +301,23 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// A decision with its first violation filled in.
+    pub fn with_violations(mut self, violations: &[Violation]) -> Self {
+        let mut reasons = crate::Reasons::NONE;
+        for violation in violations {
+            reasons.insert(violation.control);
+        }
+        self.reasons = reasons;
+        if let Some(first) = violations.first() {
+            self.first = first.control as u8;
+            self.level = first.level as u8;
+            self.scope = first.scope;
+            self.observed = first.observed;
+            self.limit = first.limit;
+        }
+        self
+    }
+
     /// The record's bytes.
     #[inline]
     pub fn to_bytes(&self) -> [u8; DECISION_BYTES] {

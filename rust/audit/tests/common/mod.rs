@@ -5,12 +5,13 @@
 
 use cwts_audit::holds::HoldsFold;
 use cwts_audit::{
-    Hash, KeyChain, Keys, LogError, MemStorage, Options, Storage, VerifyKeys, Writer,
+    Hash, KeyChain, Keys, Level, LogError, MemStorage, Opened, Options, Storage, Verdict,
+    VerifyKeys, Writer, verify,
 };
 use cwts_types::{
     Body, Close, Config, ConfigKind, Decision, Entry, Exec, Genesis, Header, Kill, KillState,
     LimitActivate, NO_CONTROL, Note, Order, Reasons, Recovery, RecoveryCause, Register,
-    RegisterKind, Resume, Scope, ScopeKind, Verdict, producer,
+    RegisterKind, Resume, Scope, ScopeKind, Verdict as RiskVerdict, producer,
 };
 
 pub const ORIGIN: &str = "cwts.example/gw1";
@@ -88,7 +89,7 @@ pub fn decision(index: u64, order_index: u64, limits_version: u32) -> Body {
         scope: 0,
         first: NO_CONTROL,
         level: 0,
-        verdict: Verdict::Accept as u8,
+        verdict: RiskVerdict::Accept as u8,
         flags: 0,
     };
     Body::Decision(decision, Vec::new())
@@ -207,6 +208,28 @@ pub fn open_log(size: u64, group: u64, options: Options) -> (MemStorage, Maker) 
     fill(&mut writer, &mut maker, size, group);
     write_kill_files(writer.storage_mut(), &maker);
     (storage, maker)
+}
+
+pub type Reopened = (Writer<MemStorage>, Opened, Vec<Vec<u8>>);
+
+pub fn reopen(storage: MemStorage) -> Result<Reopened, LogError> {
+    let mut seen = Vec::new();
+    let (writer, opened) =
+        Writer::open(storage, keys(), Options::default(), &mut |index, entry| {
+            assert_eq!(index, seen.len() as u64);
+            seen.push(entry.to_vec());
+            Ok(())
+        })?;
+    Ok((writer, opened, seen))
+}
+
+pub fn verdict(storage: &MemStorage) -> Verdict {
+    verify(storage, &all_keys(), Level::Full).unwrap()
+}
+
+/// A small first segment, so that every byte of the last frame can be tried.
+pub fn small() -> Options {
+    Options { segment_bytes: 32 * 1024, ..Options::default() }
 }
 
 /// SplitMix64: seeded test randomness.

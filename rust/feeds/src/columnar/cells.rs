@@ -197,7 +197,8 @@ impl PriceScale {
         };
         scale.filter(|scale| (-SCALE_MAX..=SCALE_MAX).contains(scale)).map(Self).ok_or_else(|| {
             let detail = format!(
-                "column '{}' needs a type of integers, decimals or text and a scale within {SCALE_MAX}",
+                "column '{}' needs a type of integers, decimals or text and a scale within \
+                 {SCALE_MAX}",
                 field.name()
             );
             FeedError::new(FeedErrorKind::BadColumn, detail)

@@ -8,7 +8,8 @@ use super::book::Side;
 pub(crate) const POSITION_MAX: i64 = 40_000;
 /// New orders of an account move to the next one once it sent so many messages in a second of the
 /// clock. Any window of a second then holds at most twice that, and the few cancels that come on
-/// top because an order cannot change its owner: 201 in 20 million events. The shipped limit is 300.
+/// top because an order cannot change its owner: 201 in 20 million events. The shipped limit is
+/// 300.
 pub(crate) const ACCOUNT_MESSAGES_MAX: u32 = 110;
 /// The same for a strategy: 319 in 20 million events. The shipped limit is 400.
 pub(crate) const STRATEGY_MESSAGES_MAX: u32 = 150;

@@ -1,9 +1,9 @@
 //! Order flow without a market: a seeded stream of events that behaves like real flow, and
 //! labelled anomalies in it.
 //!
-//! Source: design note "replay", section 8. The clock (`clock.rs`) is a Hawkes process with negative
-//! binomial clusters, the marks (`flow.rs`) come from a small book per instrument, and a profile is
-//! nothing but parameters and tables fitted to real flow.
+//! Source: design note "replay", section 8. The clock (`clock.rs`) is a Hawkes process with
+//! negative binomial clusters, the marks (`flow.rs`) come from a small book per instrument, and a
+//! profile is nothing but parameters and tables fitted to real flow.
 //!
 //! Invariants: the same profile, seed and options give the same events on every platform and for
 //! any batch sizes; memory does not grow with the number of events; ordinary events are the same

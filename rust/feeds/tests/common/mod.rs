@@ -63,7 +63,8 @@ pub fn gzip(bytes: &[u8]) -> Vec<u8> {
 }
 
 pub fn zstd(bytes: &[u8]) -> Vec<u8> {
-    // With its checksum, which the format leaves to the writer: without it a flipped literal passes.
+    // With its checksum, which the format leaves to the writer: without it a flipped literal
+    // passes.
     let mut encoder = zstd::Encoder::new(Vec::new(), 3).unwrap();
     encoder.include_checksum(true).unwrap();
     encoder.write_all(bytes).unwrap();

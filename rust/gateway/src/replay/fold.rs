@@ -4,8 +4,6 @@
 //! rows on its id are consumed in silence, but their trades still move the reference, because
 //! the market traded. Rows on ids never seen are prints, or cancels that pass as UNKNOWN_ORDER.
 
-use std::time::Instant;
-
 use cwts_audit::holds::HoldsFold;
 use cwts_feeds::event::{Event, EventKind, flag};
 use cwts_feeds::source::EventSource;
@@ -50,6 +48,8 @@ pub(super) struct Fold<'o> {
     pub(super) orders: Vec<u8>,
     pub(super) decisions: Vec<u8>,
     last_ts: u64,
+    /// Measures; it never enters the log.
+    clock: crate::Clock,
 }
 
 impl<'o> Fold<'o> {
@@ -84,6 +84,7 @@ impl<'o> Fold<'o> {
             orders: Vec::new(),
             decisions: Vec::new(),
             last_ts: 0,
+            clock: crate::Clock::default(),
         }
     }
 
@@ -252,7 +253,7 @@ impl<'o> Fold<'o> {
         *known = event.px;
         let body =
             Reference { instrument, flags, px: event.px, ts: event.ts_ns, ..Reference::default() };
-        self.engine.reference(instrument, event.px, event.ts_ns);
+        self.engine.reference_entry(&body);
         self.push(Body::Reference(body), producer::REPLAY, event.ts_ns)
     }
 
@@ -293,9 +294,9 @@ impl<'o> Fold<'o> {
             type_tif: if is_market { 1 } else { 2 },
             flags: 0,
         };
-        let before = Instant::now();
+        let before = self.clock.mono_ns();
         let outcome = self.decide(&order, event.ts_ns)?;
-        self.stats.latency(before.elapsed(), event.ts_ns);
+        self.stats.latency(self.clock.mono_ns() - before, event.ts_ns);
         let accepted = outcome.decision.is_accepted();
         if accepted {
             self.denied.remove(&event.order_id);

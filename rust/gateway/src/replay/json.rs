@@ -52,7 +52,7 @@ pub(super) fn document(
         })
     });
     json!({
-        "schema": "cwts/replay/v1",
+        "schema": SCHEMA,
         "inputs": [{
             "path": input.path,
             "sha256": facts.sha256.map(|d| hex(&d)),
@@ -222,3 +222,5 @@ fn mapping_notes(fold: &Fold<'_>) -> Vec<&'static str> {
 
 /// Rows of limit use in the result.
 const LIMIT_ROWS_MAX: usize = 200;
+/// Name of this document's schema.
+const SCHEMA: &str = "cwts/replay/v1";

@@ -23,10 +23,21 @@ impl<'o> Fold<'o> {
     pub(super) fn open(options: &'o ReplayOptions, format: Format) -> Result<Self, GatewayError> {
         let (path, text) = &options.limits;
         let file = parse_limits(path, text)?;
-        let mapping = options.mapping.unwrap_or(match format {
+        let by_format = match format {
             Format::Csv | Format::Parquet | Format::Arrow => Mapping::File,
             _ => Mapping::All,
-        });
+        };
+        let named = |all| if all { Mapping::All } else { Mapping::File };
+        let by_limits = file.replay.mapping_all.map(named);
+        let mapping = options.mapping.or(by_limits).unwrap_or(by_format);
+        // Before anything is written: a replay that is refused leaves older rows as they are.
+        if let Some(dir) = &options.dir
+            && dir.is_dir()
+            && std::fs::read_dir(dir).is_ok_and(|mut d| d.next().is_some())
+        {
+            let why = format!("{}: is not empty; a replay writes a new log", dir.display());
+            return Err(GatewayError::Replay(why));
+        }
         let rows = options.decisions.as_deref().map(DecisionRows::create).transpose()?;
         let limits_sha256: [u8; 32] = Sha256::digest(text).into();
         let identity = identity(&limits_sha256, mapping);
@@ -81,10 +92,6 @@ impl<'o> Fold<'o> {
             salt,
         };
         let [schema, genesis] = first_entries(genesis, Now::default(), entry_flag::REPLAYED);
-        if dir.is_dir() && std::fs::read_dir(dir).is_ok_and(|mut d| d.next().is_some()) {
-            let why = format!("{}: is not empty; a replay writes a new log", dir.display());
-            return Err(GatewayError::Replay(why));
-        }
         let storage = FsStorage::create(dir)?;
         let first = [schema.as_slice(), genesis.as_slice()];
         // Tiles can be rebuilt from the frames, and the whole log from the input.
@@ -139,4 +146,4 @@ fn identity(limits_sha256: &[u8; 32], mapping: Mapping) -> [u8; 32] {
 }
 
 /// Domain of [`identity`].
-const REPLAY_DOMAIN: &[u8] = b"cwts/replay/v1\0";
+const REPLAY_DOMAIN: &[u8] = b"cwts/replay-origin/v1\0";

@@ -1,7 +1,6 @@
 //! What a replay counts while it folds: all of it in memory that does not grow with the input.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use cwts_feeds::event::{Event, flag};
 use cwts_risk::{Engine, Outcome};
@@ -233,8 +232,8 @@ impl ReplayStats {
         }
     }
 
-    pub(super) fn latency(&mut self, took: Duration, ts_ns: u64) {
-        let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX).min(LATENCY_NS_MAX);
+    pub(super) fn latency(&mut self, took_ns: u64, ts_ns: u64) {
+        let ns = took_ns.min(LATENCY_NS_MAX);
         self.latency.saturating_record(ns);
         if self.orders > 0 && ts_ns.saturating_sub(self.last_order_ns) <= BURST_GAP_NS {
             self.burst.saturating_record(ns);

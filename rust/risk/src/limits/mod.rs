@@ -166,6 +166,11 @@ pub struct Restricted {
 }
 
 impl Restricted {
+    /// Whether it refuses nothing.
+    pub fn is_empty(&self) -> bool {
+        self.deny.is_empty() && self.allow.is_none()
+    }
+
     /// Whether the symbol is refused.
     pub fn refuses(&self, symbol: &str) -> bool {
         self.deny.iter().any(|s| s == symbol)
@@ -281,6 +286,8 @@ impl InstrumentLimits {
 pub struct ReplayRules {
     /// Whether a REPLACE passes without a decision.
     pub replace_apply: bool,
+    /// Whether every order is one account's (`mapping = "all"`), if the file says so.
+    pub mapping_all: Option<bool>,
 }
 
 /// A whole limits file.
@@ -308,6 +315,8 @@ pub struct LimitsFile {
     pub restricted: Restricted,
     /// Price of one unit of a currency in the base currency, 1e-9.
     pub fx_e9: BTreeMap<String, i64>,
+    /// Whether any account, customer, desk or the firm has a list of its own.
+    pub scopes_lists: bool,
     /// Replay only.
     pub replay: ReplayRules,
     /// Whether the file uses a key that only a replay may use, and which.

@@ -105,15 +105,23 @@ fn read(mut root: Section<'_>, sink: &mut Sink<'_>) -> LimitsFile {
         file.fx_e9 = rates;
     }
     if let Some(mut replay) = root.section("replay", sink) {
-        replay.choice("mapping", &["all", "file"], sink);
+        let mapping = replay.choice("mapping", &["all", "file"], sink);
         let apply = replay.choice("replace", &["check", "apply"], sink) == Some("apply");
-        file.replay = ReplayRules { replace_apply: apply };
+        file.replay =
+            ReplayRules { replace_apply: apply, mapping_all: mapping.map(|m| m == "all") };
         if apply {
             file.replay_only = Some("replay.replace");
         }
         replay.finish(sink);
     }
     root.finish(sink);
+    file.scopes_lists = [&file.firm]
+        .into_iter()
+        .chain(file.desks.values())
+        .chain(file.customers.values())
+        .map(|node| &node.restricted)
+        .chain(file.accounts.values().map(|account| &account.restricted))
+        .any(|lists| !lists.is_empty());
     file
 }
 

@@ -1,0 +1,93 @@
+//! What a Python gateway's lock guards: the core, and the handles of interned names.
+
+use cwts_gateway::{Gateway as Core, GatewayError};
+use cwts_types::{ORDER_BYTES, RegisterKind};
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+
+use crate::decision::{Decision, OrderNames};
+use crate::error::Error;
+use crate::order::{Order, name_of};
+
+/// What the lock guards.
+pub(crate) struct Inner {
+    pub(crate) core: Option<Core>,
+    /// Interned name -> handle, by kind; 0 = not looked up yet.
+    symbols: Vec<u32>,
+    accounts: Vec<u32>,
+    strategies: Vec<u32>,
+    /// The accepted answer of `check`, as long as it is the same.
+    pub(crate) accepted: Option<(u64, Py<Decision>)>,
+}
+
+impl Inner {
+    pub(crate) fn new(core: Core) -> Self {
+        Self {
+            core: Some(core),
+            symbols: Vec::new(),
+            accounts: Vec::new(),
+            strategies: Vec::new(),
+            accepted: None,
+        }
+    }
+
+    #[inline]
+    pub(crate) fn core(&mut self) -> Result<&mut Core, GatewayError> {
+        self.core.as_mut().ok_or(GatewayError::Closed)
+    }
+
+    /// The order's record with this gateway's handles.
+    #[inline]
+    pub(crate) fn record(&mut self, order: &Order) -> Result<cwts_types::Order, GatewayError> {
+        let mut record = order.record;
+        let core = self.core.as_mut().ok_or(GatewayError::Closed)?;
+        let rows = [
+            (&mut self.symbols, order.symbol, &mut record.instrument, RegisterKind::Instrument),
+            (&mut self.accounts, order.account, &mut record.account, RegisterKind::Account),
+            (&mut self.strategies, order.strategy, &mut record.strategy, RegisterKind::Strategy),
+        ];
+        for (cache, number, field, kind) in rows {
+            *field = match cache.get(number as usize) {
+                Some(handle) if *handle != 0 => *handle,
+                _ => look_up(core, cache, number, kind),
+            };
+        }
+        Ok(record)
+    }
+}
+
+#[cold]
+fn look_up(core: &Core, cache: &mut Vec<u32>, number: u32, kind: RegisterKind) -> u32 {
+    let handle = core.engine().registry().handle(kind, &name_of(number)).unwrap_or(0);
+    if cache.len() <= number as usize {
+        cache.resize(number as usize + 1, 0);
+    }
+    cache[number as usize] = handle;
+    handle
+}
+
+pub(crate) fn names(order: &Order) -> OrderNames {
+    OrderNames {
+        symbol: name_of(order.symbol),
+        account: name_of(order.account),
+        strategy: name_of(order.strategy),
+    }
+}
+
+/// Records out of a buffer of bytes.
+pub(crate) fn records_of(
+    py: Python<'_>,
+    records: &PyBuffer<u8>,
+) -> Result<Vec<cwts_types::Order>, Error> {
+    if !records.is_c_contiguous() {
+        return Err(PyTypeError::new_err("records: must be contiguous").into());
+    }
+    let bytes = records.to_vec(py)?;
+    let (whole, rest) = bytes.as_chunks::<ORDER_BYTES>();
+    if !rest.is_empty() {
+        let why = format!("records: {} bytes are no multiple of {ORDER_BYTES}", bytes.len());
+        return Err(PyValueError::new_err(why).into());
+    }
+    Ok(whole.iter().map(cwts_types::Order::from_bytes).collect())
+}

@@ -1,0 +1,414 @@
+//! The bodies of entries. Codes: design note "audit", section 3; new types take new codes here.
+
+use crate::record::{Decision, Exec, Order, Violation};
+use crate::scope::{KillState, Scope, ScopeKind};
+
+mod decode;
+mod encode;
+
+macro_rules! entry_types {
+    ($($code:literal $variant:ident $name:literal)*) => {
+        /// The type byte of an entry.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum EntryType {
+            $(#[doc = $name] $variant = $code,)*
+        }
+
+        impl EntryType {
+            /// All types of this release, by ascending code.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The type with this code, if there is one.
+            #[inline]
+            pub fn from_code(code: u8) -> Option<Self> {
+                match code {
+                    $($code => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+
+            /// The stable name.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+        }
+    };
+}
+
+entry_types! {
+    0x00 Schema "SCHEMA"
+    0x01 Genesis "GENESIS"
+    0x02 Close "CLOSE"
+    0x03 Recovery "RECOVERY"
+    0x08 Gap "GAP"
+    0x10 Order "ORDER"
+    0x11 Decision "DECISION"
+    0x12 Exec "EXEC"
+    0x14 Alias "ALIAS"
+    0x20 Reference "REFERENCE"
+    0x23 LimitActivate "LIMIT_ACTIVATE"
+    0x25 Kill "KILL"
+    0x26 Resume "RESUME"
+    0x29 Session "SESSION"
+    0x2A Tick "TICK"
+    0x2B ReleaseDenied "RELEASE_DENIED"
+    0x2C Config "CONFIG"
+    0x2D Register "REGISTER"
+    0x7F Note "NOTE"
+}
+
+/// What the log is and who signs it; entry 1.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Genesis {
+    /// The log's origin, as in its checkpoints.
+    pub origin: String,
+    /// The log's verification key; empty in a replay.
+    pub log_vkey: String,
+    /// The committee's verification key; empty without one.
+    pub committee_vkey: String,
+    /// Name and version of the software.
+    pub software: String,
+    /// SHA-256 of the first frame key; zero in a replay.
+    pub k0_sha256: [u8; 32],
+    /// How long entries are kept.
+    pub retention_years: u16,
+    /// Random bytes that make this log unlike any other.
+    pub salt: [u8; 16],
+}
+
+/// A clean shutdown; the tree before this entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Close {
+    /// Entries before this one.
+    pub size: u64,
+    /// Their root.
+    pub root: [u8; 32],
+}
+
+/// Why an open was not clean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum RecoveryCause {
+    /// The last frame ends where the file was cut or torn.
+    TornTail = 1,
+    /// All frames are whole, but no CLOSE was written.
+    NoClose = 2,
+}
+
+/// An unclean open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Recovery {
+    /// Entries that were good.
+    pub good_size: u64,
+    /// Bytes cut from the tail.
+    pub cut_bytes: u64,
+    /// Why.
+    pub cause: RecoveryCause,
+    /// Root of the good entries.
+    pub root: [u8; 32],
+}
+
+/// Orders that were refused while the log had no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// Who sent them.
+    pub producer: u32,
+    /// How many.
+    pub count: u64,
+    /// UTC nanoseconds of the first.
+    pub from_ns: i64,
+    /// UTC nanoseconds of the last.
+    pub to_ns: i64,
+}
+
+/// What a client text stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum AliasKind {
+    /// FIX `ClOrdID`.
+    ClOrdId = 1,
+    /// FIX `OrderID`.
+    OrderId = 2,
+    /// FIX `ExecID`.
+    ExecId = 3,
+    /// FIX `TradeID`.
+    TradeId = 4,
+}
+
+/// A client's text for an id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alias {
+    /// The order id that it stands for.
+    pub id: u64,
+    /// What the text is.
+    pub kind: AliasKind,
+    /// The text.
+    pub text: Vec<u8>,
+}
+
+/// Bits of [`Reference::flags`].
+pub mod reference_flag {
+    /// The price is the last trade of the tape.
+    pub const LAST_TRADE: u32 = 1;
+    /// The price was set from outside.
+    pub const EXTERNAL: u32 = 2;
+    /// All bits in use.
+    pub const ALL: u32 = 3;
+}
+
+/// A reference price; 0 in a price field means that it is not known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reference {
+    /// Instrument handle.
+    pub instrument: u32,
+    /// Bits of [`reference_flag`].
+    pub flags: u32,
+    /// The reference price, 1e-9.
+    pub px: i64,
+    /// National best bid, 1e-9.
+    pub bid: i64,
+    /// National best offer, 1e-9.
+    pub ask: i64,
+    /// Prior close, 1e-9.
+    pub prior_close: i64,
+    /// Lower limit-up limit-down band, 1e-9.
+    pub luld_lo: i64,
+    /// Upper limit-up limit-down band, 1e-9.
+    pub luld_hi: i64,
+    /// UTC nanoseconds at which it was true.
+    pub ts: u64,
+}
+
+/// A version of the limits comes into force.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitActivate {
+    /// Version from here on; grows by one.
+    pub version: u32,
+    /// Chunks of the limits text, as CONFIG entries.
+    pub parts: u16,
+    /// Log index of the first chunk.
+    pub first_part: u64,
+    /// SHA-256 of the text.
+    pub sha256: [u8; 32],
+}
+
+/// A new hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kill {
+    /// Number of the hold; grows by one.
+    pub hold: u64,
+    /// Number of kill events, this one included.
+    pub epoch: u32,
+    /// What it sets.
+    pub state: KillState,
+    /// Where.
+    pub scope: Scope,
+    /// Rank of who holds: a lower rank cannot lift it.
+    pub rank: u8,
+    /// Whether reducing orders pass in HALTED.
+    pub allow_reduce: bool,
+    /// Who.
+    pub actor: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A hold is lifted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    /// The hold.
+    pub hold: u64,
+    /// Number of kill events, this one included.
+    pub epoch: u32,
+    /// Whether both people proved who they are.
+    pub authenticated: bool,
+    /// Who asked.
+    pub actor: String,
+    /// Who agreed; never the same.
+    pub approver: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// The trading state of an instrument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Session {
+    /// Instrument handle.
+    pub instrument: u32,
+    /// 0 quoting, 1 trading, 2 halted.
+    pub phase: u8,
+}
+
+/// An accepted order was not released after all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReleaseDenied {
+    /// Log index of the order.
+    pub order_seq: u64,
+    /// Its id.
+    pub order_id: u64,
+    /// Number of kill events when it was held back.
+    pub kill_epoch: u32,
+}
+
+/// What a CONFIG entry holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum ConfigKind {
+    /// A chunk of the limits file.
+    Limits = 1,
+    /// How a replay maps its input.
+    Mapping = 2,
+    /// Digests and counts of a replay's inputs.
+    Summary = 3,
+}
+
+/// A chunk of configuration text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// What it belongs to.
+    pub kind: ConfigKind,
+    /// Number of this chunk, from 0.
+    pub part: u16,
+    /// How many there are.
+    pub parts: u16,
+    /// The chunk.
+    pub text: Vec<u8>,
+}
+
+/// What a handle names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum RegisterKind {
+    /// A desk.
+    Desk = 1,
+    /// A customer.
+    Customer = 2,
+    /// An account.
+    Account = 3,
+    /// A strategy.
+    Strategy = 4,
+    /// An instrument.
+    Instrument = 5,
+    /// A venue.
+    Venue = 6,
+    /// A person or algorithm.
+    Actor = 7,
+}
+
+impl RegisterKind {
+    /// The kind with this code, if there is one.
+    pub fn from_code(code: u8) -> Option<Self> {
+        Some(match code {
+            1 => Self::Desk,
+            2 => Self::Customer,
+            3 => Self::Account,
+            4 => Self::Strategy,
+            5 => Self::Instrument,
+            6 => Self::Venue,
+            7 => Self::Actor,
+            _ => return None,
+        })
+    }
+
+    /// The kind of scope that it can be halted as; an actor cannot.
+    pub fn scope_kind(self) -> Option<ScopeKind> {
+        if self == Self::Actor { None } else { ScopeKind::from_code(self as u8) }
+    }
+}
+
+/// A handle gets its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Register {
+    /// What is named.
+    pub kind: RegisterKind,
+    /// The handle, from 1, without gaps within a kind.
+    pub handle: u32,
+    /// Handle of the parent (customer of an account, desk of a customer), or 0.
+    pub parent: u32,
+    /// Random bytes, so that the name cannot be guessed from the leaf's hash; zero in a replay.
+    pub salt: [u8; 16],
+    /// The name.
+    pub name: String,
+}
+
+/// Free text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    /// Random bytes, so that the text cannot be guessed from the leaf's hash; zero in a replay.
+    pub salt: [u8; 16],
+    /// The text.
+    pub text: String,
+}
+
+/// What an entry says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// Entry 0: the layout of every type, as JSON.
+    Schema(String),
+    /// Entry 1.
+    Genesis(Genesis),
+    /// A clean shutdown.
+    Close(Close),
+    /// An unclean open.
+    Recovery(Recovery),
+    /// Orders refused while the log had no room.
+    Gap(Gap),
+    /// An order, with a tail of at most 14 bytes that risk does not read.
+    Order(Order, Vec<u8>),
+    /// A decision, with one violation for each bit.
+    Decision(Decision, Vec<Violation>),
+    /// An execution report.
+    Exec(Exec),
+    /// A client's text for an id.
+    Alias(Alias),
+    /// A reference price.
+    Reference(Reference),
+    /// New limits.
+    LimitActivate(LimitActivate),
+    /// A new hold.
+    Kill(Kill),
+    /// A hold is lifted.
+    Resume(Resume),
+    /// The trading state of an instrument.
+    Session(Session),
+    /// Time passes.
+    Tick,
+    /// An accepted order was not released.
+    ReleaseDenied(ReleaseDenied),
+    /// A chunk of configuration.
+    Config(Config),
+    /// A handle gets its name.
+    Register(Register),
+    /// Free text.
+    Note(Note),
+}
+
+impl Body {
+    /// The type byte.
+    pub fn entry_type(&self) -> EntryType {
+        match self {
+            Self::Schema(_) => EntryType::Schema,
+            Self::Genesis(_) => EntryType::Genesis,
+            Self::Close(_) => EntryType::Close,
+            Self::Recovery(_) => EntryType::Recovery,
+            Self::Gap(_) => EntryType::Gap,
+            Self::Order(..) => EntryType::Order,
+            Self::Decision(..) => EntryType::Decision,
+            Self::Exec(_) => EntryType::Exec,
+            Self::Alias(_) => EntryType::Alias,
+            Self::Reference(_) => EntryType::Reference,
+            Self::LimitActivate(_) => EntryType::LimitActivate,
+            Self::Kill(_) => EntryType::Kill,
+            Self::Resume(_) => EntryType::Resume,
+            Self::Session(_) => EntryType::Session,
+            Self::Tick => EntryType::Tick,
+            Self::ReleaseDenied(_) => EntryType::ReleaseDenied,
+            Self::Config(_) => EntryType::Config,
+            Self::Register(_) => EntryType::Register,
+            Self::Note(_) => EntryType::Note,
+        }
+    }
+}
