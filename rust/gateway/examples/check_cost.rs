@@ -1,4 +1,5 @@
-//! Where the nanoseconds of one check go. `cargo run --release -p cwts-gateway --example check_cost`
+//! Where the nanoseconds of one check go:
+//! `cargo run --release -p cwts-gateway --example check_cost`
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "an example prints, and may panic")]
 
 use std::hint::black_box;

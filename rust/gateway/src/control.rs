@@ -117,7 +117,8 @@ impl Gateway {
         let (actor, approver, reason) = (clipped(actor), clipped(approver), clipped(reason));
         if actor.is_empty() || approver.is_empty() || actor == approver {
             let why = format!(
-                "hold {hold}: resuming takes a second person; `{actor}` asked and `{approver}` agreed"
+                "hold {hold}: resuming takes a second person; `{actor}` asked and `{approver}` \
+                 agreed"
             );
             return Err(GatewayError::Permission(why));
         }

@@ -276,7 +276,8 @@ impl Gateway {
             if old != new {
                 let kind = kind.scope_kind().map_or("actor", cwts_types::ScopeKind::name);
                 let what = format!(
-                    "{kind} `{name}` belongs to `{old}` in the log and to `{new}` in the file; a registered {kind} cannot move"
+                    "{kind} `{name}` belongs to `{old}` in the log and to `{new}` in the file; a \
+                     registered {kind} cannot move"
                 );
                 return Err(GatewayError::LimitChange { path: path.to_owned(), what });
             }

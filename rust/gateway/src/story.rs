@@ -249,7 +249,8 @@ fn story(
     let price = if order.px == 0 { "market".to_owned() } else { format_e9(order.px) };
     let rows: Vec<Value> = violations.iter().map(|v| violation_row(engine, v, &symbol)).collect();
     let mut text = vec![format!(
-        "Order {} ({kind}, {order_type}): {side} {} {symbol} at {price}, account {account}, strategy {strategy}.",
+        "Order {} ({kind}, {order_type}): {side} {} {symbol} at {price}, account {account}, \
+         strategy {strategy}.",
         order.order_id, order.qty
     )];
     text.push(format!(

@@ -42,7 +42,11 @@ impl Decision {
                     ));
                 }
                 if bit(2) {
-                    unknown.push(format!("instrument {:?}: add {} = {{ tick = \"0.01\", lot = 1 }} under [instrument] to the limits file", names.symbol, names.symbol));
+                    unknown.push(format!(
+                        "instrument {:?}: add {} = {{ tick = \"0.01\", lot = 1 \
+                     }} under [instrument] to the limits file",
+                        names.symbol, names.symbol
+                    ));
                 }
                 if bit(4) {
                     unknown.push(format!(

@@ -210,7 +210,8 @@ impl Gateway {
             "done" => exec_type::DONE_FOR_DAY,
             other => {
                 let why = format!(
-                    "exec_type: {other:?} is not one of new, fill, canceled, replaced, rejected, expired, done"
+                    "exec_type: {other:?} is not one of new, fill, canceled, replaced, rejected, \
+                     expired, done"
                 );
                 return Err(PyValueError::new_err(why).into());
             }
@@ -254,7 +255,8 @@ impl Gateway {
         let Some(handle) = handle else {
             let shown: String = symbol.chars().take(64).collect();
             let why = format!(
-                "symbol: {shown:?} is not registered; add {shown} = {{ tick = \"0.01\", lot = 1 }} under [instrument] to the limits file"
+                "symbol: {shown:?} is not registered; add {shown} = {{ tick = \"0.01\", lot = 1 \
+                 }} under [instrument] to the limits file"
             );
             return Err(PyValueError::new_err(why).into());
         };
@@ -262,7 +264,8 @@ impl Gateway {
         Ok(())
     }
 
-    #[pyo3(signature = (scope="firm", *, reason="", actor="", reduce_only=false, allow_reduce=false))]
+    #[pyo3(signature = (scope="firm", *, reason="", actor="", reduce_only=false,
+        allow_reduce=false))]
     fn halt(
         &self,
         py: Python<'_>,
@@ -319,7 +322,8 @@ impl Gateway {
             "venue" => RegisterKind::Venue,
             other => {
                 let why = format!(
-                    "kind: {other:?} is not one of account, instrument, strategy, customer, desk, venue"
+                    "kind: {other:?} is not one of account, instrument, strategy, customer, \
+                     desk, venue"
                 );
                 return Err(PyValueError::new_err(why).into());
             }

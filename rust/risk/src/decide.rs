@@ -30,7 +30,7 @@ impl Engine {
         }
     }
 
-    /// Whether [`Engine::check`] would accept a new order or a replace; cheaper than asking why not.
+    /// Whether [`Engine::check`] would accept: cheaper than asking why not.
     #[inline]
     pub fn admits(&self, order: &Order) -> bool {
         let is_cancel =

@@ -144,7 +144,7 @@ impl Registry {
 
 /// A text that names no registered scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no scope `{text}`{}", nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
+#[error("no scope `{text}`{}", hint(nearest.as_deref()))]
 pub struct UnknownScope {
     /// What was asked for.
     pub text: String,
@@ -152,6 +152,10 @@ pub struct UnknownScope {
     pub nearest: Option<String>,
     /// All known scopes.
     pub known: Vec<String>,
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map(|n| format!("; did you mean `{n}`?")).unwrap_or_default()
 }
 
 /// Handles of one kind.

@@ -146,7 +146,9 @@ proptest! {
     #![proptest_config(cases(1_500))]
 
     #[test]
-    fn no_text_makes_it_panic(text in "\\PC{0,200}", bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn no_text_makes_it_panic(
+        text in "\\PC{0,200}", bytes in prop::collection::vec(any::<u8>(), 0..200),
+    ) {
         try_text(&text);
         if let Ok(text) = utf8(&bytes) {
             try_text(text);

@@ -149,7 +149,8 @@ proptest! {
     fn no_record_makes_it_panic(
         inputs in prop::collection::vec(input(), 1..60), has_reference in any::<bool>(),
     ) {
-        let firm = if has_reference { Firm::new(&open()) } else { Firm::without_reference(&open()) };
+        let open = open();
+        let firm = if has_reference { Firm::new(&open) } else { Firm::without_reference(&open) };
         let mut engine = firm.engine;
         for input in &inputs {
             apply(&mut engine, input);
@@ -173,7 +174,8 @@ proptest! {
 
     #[test]
     fn no_changed_snapshot_makes_it_panic(
-        inputs in prop::collection::vec(input(), 1..30), after in prop::collection::vec(input(), 20),
+        inputs in prop::collection::vec(input(), 1..30),
+        after in prop::collection::vec(input(), 20),
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
         cut in any::<bool>(),
     ) {

@@ -113,9 +113,9 @@ impl Check<'_> {
             }
         };
         let Some(own) = &self.keys.vkey else {
-            self.verdict
-                .not_checked
-                .push("origin: no key was given, so `log.vkey` proves consistency only".to_owned());
+            self.verdict.not_checked.push(
+                "origin: no key was given, so `log.vkey` proves consistency, not origin".to_owned(),
+            );
             return Ok(stored);
         };
         if let Some(stored) = stored

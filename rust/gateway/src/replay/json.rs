@@ -47,7 +47,7 @@ pub(super) fn document(
             "entries": checkpoint.size,
             "origin": checkpoint.origin,
             "root": hex(&checkpoint.root),
-            "checkpoint": format!("{}\n{}\n{}", checkpoint.origin, checkpoint.size, base64_hash(&checkpoint.root)),
+            "checkpoint": checkpoint_text(checkpoint),
             "durable": true,
         })
     });
@@ -142,6 +142,12 @@ fn series(fold: &Fold<'_>) -> Value {
     })
 }
 
+/// The three lines that the log's key signs.
+fn checkpoint_text(checkpoint: &Checkpoint) -> String {
+    let root = base64_hash(&checkpoint.root);
+    format!("{}\n{}\n{root}", checkpoint.origin, checkpoint.size)
+}
+
 /// A histogram in quarter octaves: enough for a plot.
 fn latency(fold: &Fold<'_>) -> Value {
     let mut edges: Vec<u64> = Vec::new();
@@ -196,7 +202,8 @@ fn warnings(input: &ReplayInput, fold: &Fold<'_>) -> Vec<String> {
     let mut out = Vec::new();
     if fold.stats.orphans > 0 {
         out.push(format!(
-            "{} rows name orders that the file never added; their cancels passed, their fills were prints",
+            "{} rows name orders that the file never added; their cancels passed, their fills \
+             were prints",
             fold.stats.orphans
         ));
     }
@@ -215,7 +222,10 @@ fn warnings(input: &ReplayInput, fold: &Fold<'_>) -> Vec<String> {
 fn mapping_notes(fold: &Fold<'_>) -> Vec<&'static str> {
     let mut out = vec!["A denied order has no known fate: it is treated as never sent."];
     if fold.mapping == super::Mapping::All {
-        out.push("Every order of the market counts as one account's; positions come from resting fills only, because the file does not name the aggressor.");
+        out.push(
+            "Every order of the market counts as one account's; positions come from resting \
+         fills only, because the file does not name the aggressor.",
+        );
     }
     out
 }

@@ -274,7 +274,8 @@ fn check_names(file: &LimitsFile, root: &toml_edit::Table, sink: &mut Sink<'_>) 
         let collar = whole.price_collar.unwrap_or_default();
         let only_bps = collar.ticks.is_none() && collar.absolute_e9.is_none();
         if whole.allow_nonpositive == Some(true) && whole.price_collar.is_some() && only_bps {
-            let message = "allow_nonpositive needs a collar in ticks or absolute: bps of a price of zero mean nothing";
+            let message = "allow_nonpositive needs a collar in ticks or absolute: bps of a price \
+             of zero mean nothing";
             sink.push(at(&path), &path.join("."), message);
         }
         if collar.ticks.is_some() && whole.tick_e9.is_none() {
@@ -360,7 +361,8 @@ deny = ["XYZ"]
     #[test]
     fn every_error_comes_at_once_with_its_line_and_key() {
         let found = errors(
-            "schema = 1\n[account.A]\nmax_order_qyt = 5\ncredit = 1.5\nmax_order_notional = \"-3\"\n\
+            "schema = 1\n[account.A]\nmax_order_qyt = 5\ncredit = 1.5\nmax_order_notional = \
+             \"-3\"\n\
              message_rate = { max = 0, window = \"1s\" }\n[customer]\nc = { desk = \"nowhere\" }\n",
         );
         assert_eq!(found.len(), 6, "{found:#?}");

@@ -29,7 +29,8 @@ proptest! {
                     firm.fill(last.order_id, last.qty.min(qty), last.px);
                 }
                 (1, Some(last)) => {
-                    let replace = firm.replacing(last.order_id, Order { qty, px: order.px, ..last });
+                    let changed = Order { qty, px: order.px, ..last };
+                    let replace = firm.replacing(last.order_id, changed);
                     firm.decide(&replace);
                 }
                 _ => {

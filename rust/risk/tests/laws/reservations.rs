@@ -51,7 +51,10 @@ proptest! {
             prop_assert_eq!(row.used, 0, "{}", row.scope);
         }
         // What is held is what positions cost: level by level the same sum.
-        let held = |scope: &str| rows.iter().find(|r| r.scope == scope && r.limit == "credit").unwrap().used;
+        let held = |scope: &str| {
+            let row = rows.iter().find(|r| r.scope == scope && r.limit == "credit");
+            row.unwrap().used
+        };
         prop_assert_eq!(held("account:A") + held("account:B"), held("customer:c"));
         prop_assert_eq!(held("customer:c") + held("customer:e"), held("desk:d"));
         prop_assert_eq!(held("desk:d") + held("account:D"), held("firm"));
@@ -62,7 +65,8 @@ proptest! {
     fn the_whole_position_limit_is_free_again(
         sizes in prop::collection::vec((1..50i64, any::<bool>(), 0..60i64), 1..20),
     ) {
-        let limits = Limits::wide().set("account.A", "max_position", "{ long = 2000, short = 2000 }");
+        let position = "{ long = 2000, short = 2000 }";
+        let limits = Limits::wide().set("account.A", "max_position", position);
         let mut firm = Firm::new(&limits);
         let mut ids = Vec::new();
         for (qty, is_buy, filled) in sizes {

@@ -182,7 +182,8 @@ impl Policy {
             Some(Rate { max, window, accepted_new }) => {
                 let counts = if accepted_new { "accepted_new" } else { "all" };
                 out.push_str(&format!(
-                    "message_rate = {{ max = {max}, window = \"{window}ns\", counts = \"{counts}\" }}\n"
+                    "message_rate = {{ max = {max}, window = \"{window}ns\", counts = \
+                     \"{counts}\" }}\n"
                 ));
             }
         };
@@ -240,7 +241,8 @@ impl Policy {
             };
             let missing = if row.allow_missing { "allow" } else { "deny" };
             out.push_str(&format!(
-                "price_collar = {{ bps = {}, {ticks}{age}absolute = {}, on_missing = \"{missing}\" }}\n",
+                "price_collar = {{ bps = {}, {ticks}{age}absolute = {}, on_missing = \
+                 \"{missing}\" }}\n",
                 row.bps,
                 price(row.absolute)
             ));

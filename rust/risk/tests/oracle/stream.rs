@@ -48,7 +48,9 @@ fn price() -> impl Strategy<Value = i64> {
         2 => (-3..3i64).prop_map(|p| p * UNIT),
         2 => (0..4_000i64).prop_map(|p| 100 * UNIT + (p - 2_000) * 10_000_000),
         1 => -200_000_000_000..200_000_000_000i64,
-        1 => prop::sample::select(vec![0, 1, -1, 5, i64::MAX, i64::MIN, i64::MIN + 1, i64::MAX - 1]),
+        1 => prop::sample::select(vec![
+            0, 1, -1, 5, i64::MAX, i64::MIN, i64::MIN + 1, i64::MAX - 1
+        ]),
     ]
 }
 
@@ -104,7 +106,9 @@ impl Input {
         prop_oneof![
             12 => (step(), order(), index(), prop::bool::weighted(0.25))
                 .prop_map(|(step, order, target, echo)| Self::Order { step, order, target, echo }),
-            7 => (byte(b"FFFFF4C3858505AE60"), index(), -2..14i64, price(), prop::bool::weighted(0.1))
+            7 => (
+                byte(b"FFFFF4C3858505AE60"), index(), -2..14i64, price(), prop::bool::weighted(0.1)
+            )
                 .prop_map(|(what, target, share, px, again)| {
                     Self::Report { what, target, share, px, again }
                 }),

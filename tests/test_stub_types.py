@@ -1,0 +1,186 @@
+"""What comes out of the core is what its stub promises, in each of its functions and properties.
+
+stubtest compares signatures; it cannot see what a compiled function returns. Here every one is
+called once, and its answer is held against the annotation in the stub.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, get_args, get_origin
+
+import pyarrow as pa
+import pytest
+
+from cwts import _core
+from cwts.datasets import default_limits
+from desk import PX_E9, Desk, buy
+
+STUB: Final = Path(__file__).resolve().parent.parent / "python/cwts/_core.pyi"
+
+
+def promised() -> dict[str, str]:
+    """Every function, method and property of the stub, with its return annotation."""
+    out: dict[str, str] = {}
+
+    def walk(nodes: list[ast.stmt], prefix: str) -> None:
+        for node in nodes:
+            if isinstance(node, ast.ClassDef):
+                walk(node.body, f"{node.name}.")
+            elif isinstance(node, ast.FunctionDef) and node.returns is not None:
+                out[prefix + node.name] = ast.unparse(node.returns)
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+                out[prefix + node.target.id] = ast.unparse(node.annotation)
+
+    walk(ast.parse(STUB.read_text()).body, "")
+    return out
+
+
+def fits(value: object, annotation: object) -> bool:
+    """Whether a value is what an annotation says, to the depth that annotations have here."""
+    if annotation is Any or (annotation is None and value is None):
+        return True
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is list:
+        return isinstance(value, list) and all(fits(item, parts[0]) for item in value)
+    if origin is dict:
+        return isinstance(value, dict) and all(
+            fits(key, parts[0]) and fits(item, parts[1]) for key, item in value.items()
+        )
+    if parts:  # a union, or Final
+        return any(fits(value, part) for part in parts)
+    # A bool is an int to Python, and a mistake here.
+    return type(value) is annotation
+
+
+@pytest.fixture(scope="module")
+def answers(  # noqa: PLR0915 - one statement a name of the stub
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, object]:
+    """One answer of every name that the stub promises."""
+    root = tmp_path_factory.mktemp("types")
+    desk = Desk(root)
+    core = _core
+    out: dict[str, object] = {"BUILD_PROFILE": core.BUILD_PROFILE, "VERSION": core.VERSION}
+
+    def ask(name: str, call: Callable[[], object]) -> Any:
+        out[name] = call()
+        return out[name]
+
+    def refused(name: str, error: type[Exception], call: Callable[[], object]) -> None:
+        with pytest.raises(error) as caught:
+            call()
+        raised = caught.value
+        for attribute in ("code", "line", "column", "key", "errors", "nearest", "known"):
+            if f"{name}.{attribute}" in promised():
+                out[f"{name}.{attribute}"] = getattr(raised, attribute)
+
+    order = ask("Order.__new__", lambda: buy(2, order_id=5))
+    for name in ("symbol", "side", "qty", "price", "price_e9", "account", "strategy", "order_id"):
+        ask(f"Order.{name}", lambda name=name: getattr(order, name))
+    ask("Order.with_", lambda: order.with_(qty=3))
+
+    gateway = desk.open(references=False)
+    out["Gateway.__new__"] = gateway
+    ask("Gateway.set_reference", lambda: gateway.set_reference("ACME", PX_E9, ts_ns=None))
+    ask("Gateway.check", lambda: gateway.check(order))
+    ask("Gateway.submit", lambda: gateway.submit(order))
+    refusal = gateway.submit(buy(5_000))
+    for name in (
+        *("accepted", "mask", "first", "violations", "seq", "order_seq", "order_id"),
+        *("limits_version", "verdict"),
+    ):
+        ask(f"Decision.{name}", lambda name=name: getattr(refusal, name))
+    ask("Decision.explain", refusal.explain)
+    ask("Decision.to_bytes", refusal.to_bytes)
+    ask("Decision.__bool__", refusal.__bool__)
+    ask("Gateway.check_batch", lambda: gateway.check_batch(bytes(64)))
+    ask("Gateway.submit_batch", lambda: gateway.submit_batch(bytes(64)))
+    table = pa.table(
+        {
+            "ts": pa.array([1], pa.uint64()),
+            "kind": ["add"],
+            "order_id": pa.array([77], pa.uint64()),
+            "instrument": ["ACME"],
+            "account": ["alpha"],
+            "strategy": ["default"],
+            "side": ["buy"],
+            "qty": pa.array([1], pa.int64()),
+            "price": ["100"],
+        }
+    )
+    ask("Gateway.check_table", lambda: gateway.check_table(table))
+    ask("Gateway.submit_table", lambda: gateway.submit_table(table))
+    ask("Gateway.cancel", lambda: gateway.cancel(5))
+    ask("Gateway.on_execution_report", lambda: gateway.on_execution_report(5, "canceled"))
+    for name in ("limits_version", "next_index", "durable", "is_closed"):
+        ask(f"Gateway.{name}", lambda name=name: getattr(gateway, name))
+    hold = ask("Gateway.halt", lambda: gateway.halt("firm", reason="r", actor="a"))
+    ask("Gateway.holds", gateway.holds)
+    ask("Gateway.resume", lambda: gateway.resume(hold, actor="a", approver="b", reason="r"))
+    ask("Gateway.handle", lambda: gateway.handle("account", "alpha"))
+    ask("Gateway.position", lambda: gateway.position("alpha", "ACME"))
+    ask("Gateway.state", gateway.state)
+    ask("Gateway.snapshot", gateway.snapshot)
+    ask("Gateway.sync", gateway.sync)
+    ask("Gateway.close", gateway.close)
+
+    log, keys = str(desk.log), str(desk.keys)
+    ask("check_limits", lambda: core.check_limits(desk.text.encode(), "limits.toml"))
+    ask("controls", core.controls)
+    ask("schema", core.schema)
+    ask("status", lambda: core.status(log))
+    ask("explain", lambda: core.explain(log, 5))
+    ask("verify", lambda: core.verify(log, [], "roots"))
+    ask("request_halt", lambda: core.request_halt(log, "firm", reason="r", actor="a"))
+    ask("apply_requests", lambda: core.apply_requests(log, keys))
+    ask(
+        "request_resume",
+        lambda: core.request_resume(log, hold + 1, actor="a", approver="b", reason="r"),
+    )
+    flow = root / "flow.csv"
+    ask(
+        "generate",
+        lambda: core.generate(str(flow), "csv", profile="equity-liquid", events=500, seed=1),
+    )
+    replay = core.Replay(default_limits(), "equity.toml", path=str(flow), keep=True)
+    out["Replay.__new__"] = replay
+    ask("Replay.run", replay.run)
+    for name in ("events_done", "orders", "decisions", "labels"):
+        ask(f"Replay.{name}", lambda name=name: getattr(replay, name))
+    ask("Replay.cancel", replay.cancel)
+
+    refused("CwtsError", core.CwtsError, lambda: gateway.submit(order))
+    refused("LimitsError", core.LimitsError, lambda: core.check_limits(b"x = 1", "x"))
+    refused(
+        "ScopeError",
+        core.ScopeError,
+        lambda: core.request_halt(log, "firmm", reason="", actor="a"),
+    )
+    return out
+
+
+NAMES: Final = promised()
+
+
+def test_the_stub_was_read() -> None:
+    assert len(NAMES) > 60
+    assert NAMES["Gateway.position"] == "int"
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_what_comes_out_is_what_is_promised(name: str, answers: dict[str, object]) -> None:
+    words = {**vars(_core), "Any": Any, "Final": Final}
+    annotation = eval(NAMES[name], words)  # noqa: S307 - our own stub
+    value = answers[name]
+    assert fits(value, annotation), f"{name} gave {type(value).__name__}: {NAMES[name]}"
+
+
+@pytest.mark.parametrize(
+    ("value", "annotation"),
+    [(True, int), (1, bool), (None, int), ([1], list[str]), ({"a": 1}, dict[str, str]), ("", None)],
+)
+def test_a_wrong_answer_would_be_seen(value: object, annotation: object) -> None:
+    assert not fits(value, annotation)
