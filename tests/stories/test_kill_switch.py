@@ -285,3 +285,15 @@ def test_a_copy_of_the_log_is_as_halted_as_the_original(desk: Desk, tmp_path: Pa
     assert reasons(restored.submit(buy())) == ["KILL_HALTED"]
     restored.close()
     other.verified()
+
+
+def test_nobody_resumes_without_a_reason(desk: Desk) -> None:
+    gateway = desk.open()
+    hold = gateway.halt("firm", reason="look", actor="ana")
+    for reason in ("", "  "):
+        with pytest.raises(_core.PermissionDeniedError, match="takes a reason"):
+            gateway.resume(hold, actor="ana", approver="ben", reason=reason)
+        with pytest.raises(_core.PermissionDeniedError, match="takes a reason"):
+            _core.request_resume(str(desk.log), hold, actor="ana", approver="ben", reason=reason)
+    assert [held["id"] for held in gateway.holds()] == [hold]
+    gateway.close()

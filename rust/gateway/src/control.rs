@@ -115,18 +115,9 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         // As the entry will have them: two spellings of one entry are one person.
         let (actor, approver, reason) = (clipped(actor), clipped(approver), clipped(reason));
-        if actor.is_empty() || approver.is_empty() || actor == approver {
-            let why = format!(
-                "hold {hold}: resuming takes a second person; `{actor}` asked and `{approver}` \
-                 agreed"
-            );
-            return Err(GatewayError::Permission(why));
-        }
+        check_resume(hold, &actor, &approver, &reason)?;
         if !self.engine.holds().any(|h| h.id == hold) {
-            let known: Vec<String> = self.engine.holds().map(|h| h.id.to_string()).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            let why = format!("hold {hold} is not in force; in force: {known}");
-            return Err(GatewayError::Permission(why));
+            return Err(not_in_force(hold, self.engine.holds().map(|h| h.id)));
         }
         let resume = Resume {
             hold,
@@ -339,6 +330,32 @@ impl Gateway {
         }
         Ok(())
     }
+}
+
+/// Two people, and a reason that one of them wrote.
+pub(crate) fn check_resume(
+    hold: u64,
+    actor: &str,
+    approver: &str,
+    reason: &str,
+) -> Result<(), GatewayError> {
+    if actor.is_empty() || approver.is_empty() || actor == approver {
+        let why = format!(
+            "hold {hold}: resuming takes a second person; `{actor}` asked and `{approver}` agreed"
+        );
+        return Err(GatewayError::Permission(why));
+    }
+    if reason.trim().is_empty() {
+        return Err(GatewayError::Permission(format!("hold {hold}: resuming takes a reason")));
+    }
+    Ok(())
+}
+
+/// What to say of a hold that is not there.
+pub(crate) fn not_in_force(hold: u64, known: impl Iterator<Item = u64>) -> GatewayError {
+    let known: Vec<String> = known.map(|id| id.to_string()).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    GatewayError::Permission(format!("hold {hold} is not in force; in force: {known}"))
 }
 
 /// A text that fits an entry.

@@ -109,9 +109,13 @@ impl Gateway {
     #[inline]
     pub fn refusal(&mut self, order: &Order) -> Result<Option<Outcome>, GatewayError> {
         self.attend()?;
+        if self.engine.admits_from_now_on(order) {
+            return Ok(None);
+        }
         let mut order = *order;
         order.ts = self.clock.now().utc_ns;
-        if self.engine.admits(&order) { Ok(None) } else { Ok(Some(self.engine.check(&order))) }
+        let outcome = self.engine.check(&order);
+        Ok((!outcome.decision.is_accepted()).then_some(outcome))
     }
 
     /// What an accepted answer depends on: limits version and kill events.

@@ -65,12 +65,7 @@ pub fn request_resume(
     approver: &str,
     reason: &str,
 ) -> Result<Requested, GatewayError> {
-    if actor.is_empty() || approver.is_empty() || actor == approver {
-        let why = format!(
-            "hold {hold}: resuming takes a second person; `{actor}` asked and `{approver}` agreed"
-        );
-        return Err(GatewayError::Permission(why));
-    }
+    crate::control::check_resume(hold, actor, approver, reason)?;
     refuse_replay(dir)?;
     let path = dir.join(STATE_FILE);
     let failed = |source| GatewayError::File { path: path.display().to_string(), source };
@@ -78,10 +73,8 @@ pub fn request_resume(
     let state = KillSnapshot::parse(&bytes)
         .map_err(|e| failed(std::io::Error::new(std::io::ErrorKind::InvalidData, e)))?;
     if !state.holds.iter().any(|h| h.id == hold) {
-        let known: Vec<String> = state.holds.iter().map(|h| h.id.to_string()).collect();
-        let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-        let why = format!("hold {hold} is not in force; in force: {known}");
-        return Err(GatewayError::Permission(why));
+        let known = state.holds.iter().map(|h| h.id);
+        return Err(crate::control::not_in_force(hold, known));
     }
     let running = is_running(dir);
     let request = KillRequest {

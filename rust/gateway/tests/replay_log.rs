@@ -117,3 +117,22 @@ fn the_two_rooms_agree_on_the_kill_page() {
     assert_eq!(holds::page_image(77, &states), cwts_ring::page_image(77, &codes).unwrap());
     assert_eq!(holds::PAGE_SLOTS, cwts_ring::SLOTS);
 }
+
+#[test]
+fn a_name_that_no_entry_can_hold_is_refused() {
+    use cwts_feeds::source::{Input, OpenOptions, open_events};
+    for name in ["A\0B", "\0"] {
+        let text =
+            format!("ts,kind,order_id,instrument,side,qty,price\n1,add,7,{name},buy,100,10.00\n");
+        let source = open_events(
+            Input::Stream(Box::new(std::io::Cursor::new(text.into_bytes()))),
+            None,
+            &OpenOptions::default(),
+        );
+        let Ok(source) = source else { continue };
+        let input = ReplayInput { path: "names.csv".to_owned(), source: Box::new(source) };
+        let options = ReplayOptions::new("limits.toml", LIMITS.as_bytes());
+        let found = replay(input, &options, &Progress::default());
+        assert!(matches!(found, Err(GatewayError::Replay(_) | GatewayError::Feed(_))), "{name:?}");
+    }
+}

@@ -30,12 +30,19 @@ impl Engine {
         }
     }
 
-    /// Whether [`Engine::check`] would accept: cheaper than asking why not.
+    /// Whether a new order or a replace would be accepted at any time from the last input on.
+    ///
+    /// No clock is needed to know: windows only empty and duplicates only age as time passes, so
+    /// what passes at the time of the last input passes later. An instrument whose reference can
+    /// become stale is the exception: the answer is then no, and the caller has to ask at a time.
     #[inline]
-    pub fn admits(&self, order: &Order) -> bool {
+    pub fn admits_from_now_on(&self, order: &Order) -> bool {
+        let line = self.instruments.get(order.instrument as usize).and_then(Option::as_ref);
         let is_cancel =
             matches!(order.order_kind(), Some(OrderKind::Cancel | OrderKind::MassCancel));
-        is_cancel || self.evaluate(order, order.ts.max(self.last_ts)).passes()
+        is_cancel
+            || line.is_some_and(|line| line.fresh_until == u64::MAX)
+                && self.evaluate(order, self.last_ts).passes()
     }
 
     /// Decides an order; an accepted one is reserved, a cancel always passes.

@@ -136,6 +136,12 @@ impl<'o> Fold<'o> {
         if let Some(handle) = self.engine.registry().handle(kind, name) {
             return Ok(handle);
         }
+        if name.is_empty() || name.contains('\0') {
+            // An entry's text holds no NUL: such a log could not be read again.
+            let shown: String = name.chars().take(64).collect();
+            let why = format!("name {shown:?}: must have a character and no NUL");
+            return Err(GatewayError::Replay(why));
+        }
         let handle = self.engine.registry().len(kind) + 1;
         let parent = match kind {
             RegisterKind::Account => {

@@ -34,6 +34,24 @@ proptest! {
     }
 
     #[test]
+    fn what_is_admitted_from_now_on_is_accepted_at_every_later_time(
+        entries in stream(60), order in order(), later in prop::collection::vec(0..200u64, 4),
+    ) {
+        let mut engine = Engine::new();
+        fold(&mut engine, 0, &entries);
+        if engine.admits_from_now_on(&order) {
+            for wait in later {
+                let order = Order { ts: engine.last_ts() + wait, ..order };
+                prop_assert!(engine.check(&order).decision.is_accepted(), "{}", wait);
+            }
+        } else {
+            // Never a no without a reason: the reference can age, or it is refused right now.
+            let now = Order { ts: engine.last_ts(), ..order };
+            prop_assert!(!engine.check(&now).decision.is_accepted());
+        }
+    }
+
+    #[test]
     fn steps_over_bytes_are_the_direct_calls(entries in stream(60)) {
         let (mut by_step, mut direct) = (Engine::new(), Engine::new());
         let mut version = 0;
