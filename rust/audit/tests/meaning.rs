@@ -215,7 +215,7 @@ fn the_verdict_says_what_the_keys_did_not_allow() {
     assert_eq!(without.findings, []);
     assert_eq!(without.not_checked.len(), 2, "{:?}", without.not_checked);
     assert!(without.not_checked.iter().any(|n| n.contains("K_0")));
-    assert!(without.not_checked.iter().any(|n| n.contains("consistency only")));
+    assert!(without.not_checked.iter().any(|n| n.contains("consistency, not origin")));
     let mut other = all_keys();
     let stranger = cwts_audit::SigningKey::from_seed(common::ORIGIN, &[1; 32]).unwrap();
     other.vkey = Some(stranger.verify_key().clone());
