@@ -28,8 +28,9 @@ pub const VKEY_FILE: &str = "log.vkey";
 pub struct Options {
     /// A segment is left for the next one before it would pass this length.
     pub segment_bytes: u64,
-    /// Whether closing waits for the tiles to be durable, and each is put in place in one step.
-    /// They can be rebuilt, so a log that is made again at will (a replay) needs neither.
+    /// Whether closing waits for the tiles to be durable, each is put in place in one step, and
+    /// segments are filled with zeros ahead. A log that is made again at will (a replay) needs
+    /// none of these; its frames are synced all the same.
     pub sync_tiles: bool,
 }
 
@@ -295,6 +296,12 @@ impl<S: Storage> Writer<S> {
         }
         let end = self.segment.position + frame_bytes;
         if end <= self.segment.zeroed {
+            return Ok(());
+        }
+        if !self.options.sync_tiles {
+            // Zeros make a sync fast for somebody who waits for it. Nobody waits for a log that
+            // is made again at will, and it need not write every byte twice.
+            self.segment.zeroed = end;
             return Ok(());
         }
         let step = self.segment.zeroed.clamp(ZERO_STEP_BYTES_MIN, ZERO_STEP_BYTES_MAX);
