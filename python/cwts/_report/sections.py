@@ -136,7 +136,7 @@ def limit_use(run: Mapping[str, Any], rows_max: int) -> str:
         Column("Peak", "n"),
         Column("Limit's value", "n"),
         Column("Peak, % of limit", "n"),
-        Column("Wide: peak, narrow: at the end", "b"),
+        Column("Peak, and the end", "b"),
     ]
     rows = []
     for use in uses[:rows_max]:
@@ -153,7 +153,10 @@ def limit_use(run: Mapping[str, Any], rows_max: int) -> str:
             (
                 esc(use.get("scope"), 64),
                 esc(use.get("limit"), 48),
-                *(money(value) if is_money else _amount(value) for value in (used, peak, limit)),
+                *(
+                    money(value) if is_money else _amount(use.get(key))
+                    for key, value in (("used", used), ("peak", peak), ("max", limit))
+                ),
                 f"{percent:.1f} %" if percent is not None else text.MISSING,
                 bar((percent or 0) / 100, used / limit if used and limit else 0, tone),
             )
