@@ -137,7 +137,8 @@ impl Gateway {
     /// The next id that the gateway gives to an order without one.
     fn take_order_id(&mut self) -> u64 {
         let id = self.next_order_id;
-        self.next_order_id += 1;
+        // At the end of the numbers the last one is given again, and refused as taken.
+        self.next_order_id = self.next_order_id.saturating_add(1);
         id
     }
 

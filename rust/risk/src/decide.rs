@@ -24,7 +24,7 @@ impl Engine {
         match order.order_kind() {
             Some(OrderKind::Cancel | OrderKind::MassCancel) => self.cancel_outcome(order),
             _ => {
-                let found = self.evaluate(order, ts);
+                let found = self.evaluate_live(order, ts);
                 self.outcome(order, ts, &found)
             }
         }
@@ -42,7 +42,7 @@ impl Engine {
             matches!(order.order_kind(), Some(OrderKind::Cancel | OrderKind::MassCancel));
         is_cancel
             || line.is_some_and(|line| line.fresh_until == u64::MAX)
-                && self.evaluate(order, self.last_ts).passes()
+                && self.evaluate_live(order, self.last_ts).passes()
     }
 
     /// Decides an order; an accepted one is reserved, a cancel always passes.
@@ -59,7 +59,8 @@ impl Engine {
                 outcome
             }
             _ => {
-                let found = self.evaluate(order, ts);
+                let found =
+                    if replayed { self.evaluate(order, ts) } else { self.evaluate_live(order, ts) };
                 self.counters.orders += 1;
                 let outcome = self.outcome(order, ts, &found);
                 if found.passes() {
@@ -71,6 +72,23 @@ impl Engine {
                 outcome
             }
         }
+    }
+
+    /// An id that names an order already, working or ended, is refused: taking it again would
+    /// free the first one's reservation while the venue still works it. A market's file may
+    /// repeat an id, and then means that the older order is gone.
+    #[inline]
+    fn evaluate_live(&self, order: &Order, ts: u64) -> Evaluation {
+        let mut found = self.evaluate(order, ts);
+        if order.order_id != 0 {
+            let named = self.resolve(order.order_id);
+            let own = order.kind == OrderKind::Replace as u8
+                && named.is_some()
+                && named == self.resolve(order.ref_id);
+            let taken = named.is_some() && !own || self.ended.contains_key(&order.order_id);
+            found.reasons.insert_if(Control::Malformed, taken);
+        }
+        found
     }
 
     fn blank(&self, order: &Order, verdict: Verdict) -> Decision {

@@ -328,3 +328,18 @@ fn a_denied_release_gives_its_reservation_back() {
     // It never left, so nothing can fill it.
     assert_eq!(firm.fill(id, 10, PX), UnknownOrder);
 }
+
+#[test]
+fn an_id_that_names_an_order_is_not_taken_again() {
+    let mut firm = Firm::new(&Limits::wide());
+    let order = firm.buy(10, 100 * UNIT);
+    assert_accepted(&firm.decide(&order));
+    let open = firm.used("firm", "credit");
+    let again = firm.decide(&order);
+    assert_eq!(names(&again), ["MALFORMED"]);
+    assert_eq!(firm.used("firm", "credit"), open, "the first reservation stands");
+    firm.report(order.order_id, exec_type::CANCELED);
+    assert_eq!(names(&firm.decide(&order)), ["MALFORMED"], "a late fill could still name it");
+    let fresh = firm.buy(10, 100 * UNIT);
+    assert_accepted(&firm.decide(&fresh));
+}

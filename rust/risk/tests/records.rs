@@ -120,7 +120,10 @@ fn apply(engine: &mut Engine, input: &Input) {
         Input::Order(order, replayed) => {
             let shadow = engine.check(order);
             let outcome = engine.decide(order, *replayed);
-            assert_eq!(shadow, outcome);
+            // A check answers as live: there, an id is never taken twice.
+            if !replayed {
+                assert_eq!(shadow, outcome);
+            }
             let decision = outcome.decision;
             let is_cancel = order.kind == 3 || order.kind == 4;
             let verdict = match (is_cancel, decision.reasons == Reasons::NONE) {

@@ -68,7 +68,7 @@ controls! {
         "17 CFR 240.15c3-5(c)(2)(iii)" "The account, instrument or strategy is not registered."
     2 Malformed "MALFORMED" 11 Stateless false true
         "17 CFR 240.15c3-5(c)(2)(i)"
-        "The order contradicts itself: quantity, price, type or a reserved bit."
+        "The order contradicts itself: quantity, price, type, reserved bit, or a taken id."
     3 ArithmeticOverflow "ARITHMETIC_OVERFLOW" 13 Stateful false true
         "own" "A sum would leave 64 bits."
     4 MaxOrderQty "MAX_ORDER_QTY" 13 Stateless false true
