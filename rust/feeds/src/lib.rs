@@ -1,11 +1,13 @@
 //! Decoders of market files, and the generator of order flow. No clock, no threads, no I/O.
 #![forbid(unsafe_code)]
 
+pub mod book;
 #[cfg(feature = "columnar")]
 pub mod columnar;
 pub mod compress;
 pub mod csv;
 pub mod csv_rows;
+pub mod dbn;
 pub mod decimal;
 pub mod decoder;
 pub mod error;
