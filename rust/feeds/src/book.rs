@@ -7,15 +7,12 @@
 //! Invariants: each level holds the sum over its live orders, and a level without an order is gone;
 //! the best of a side is found, and an event applied, in O(log levels).
 
-use crate::decoder::NAMES_MAX;
+use crate::decoder::{LIVE_ORDERS_MAX, NAMES_MAX};
 use crate::error::{FeedError, FeedErrorKind};
 use crate::event::{Event, EventKind, flag};
 use crate::sniff::Format;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
-
-/// Live orders over all books, when the caller does not say: about 1 GiB.
-pub const LIVE_ORDERS_MAX: usize = 20_000_000;
 
 /// What a row of an execution does to the order that rests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

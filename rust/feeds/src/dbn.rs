@@ -8,7 +8,7 @@
 //! Invariant: F and T do not change a book; the C or M that follows in the same venue event does,
 //! and carries [`flag::CONSEQUENCE`]. In every public file the F comes first, so no row waits.
 
-use crate::decoder::{BATCH_EVENTS, Counts, Decoder};
+use crate::decoder::{BATCH_EVENTS, Counts, Decoder, Notice};
 use crate::error::{FeedError, FeedErrorKind};
 use crate::event::{Event, EventKind, Names, flag};
 
@@ -73,11 +73,6 @@ impl DbnDecoder {
     /// The venue's sequence number of the last `mbo` record.
     pub fn last_sequence(&self) -> u32 {
         self.last_sequence
-    }
-
-    /// Number of the record that comes next, 0-based; a record that is skipped counts too.
-    fn record(&self) -> u64 {
-        self.counts.records + self.counts.skipped
     }
 
     /// Takes bytes of the head; returns how many, and whether the head is complete.
@@ -149,7 +144,7 @@ impl DbnDecoder {
             px: if flags & flag::UNDEF_PX == 0 { mbo.price } else { 0 },
             qty: mbo.qty(kind)?,
             ref_id: 0,
-            src: self.record(),
+            src: self.counts.records,
             instrument,
             account: u32::MAX,
             strategy: u32::MAX,
@@ -173,22 +168,20 @@ impl Decoder for DbnDecoder {
         while ready && out.len() < full {
             let rest = &bytes[consumed..];
             let at = self.offset + consumed as u64;
-            let Some(len) = self.record_len(rest, eof).map_err(|e| e.at(self.record(), at))? else {
+            let Some(len) = self.record_len(rest, eof).map_err(|e| e.at(self.counts.records, at))? else {
                 break;
             };
             match rest.first_chunk::<MBO_BYTES>() {
                 Some(record) if record[1] == rtype::MBO => {
-                    match self.event(record).map_err(|e| e.at(self.record(), at))? {
-                        Some(event) => {
-                            out.push(event);
-                            self.counts.records += 1;
-                        }
-                        None => self.counts.skipped += 1,
+                    match self.event(record).map_err(|e| e.at(self.counts.records, at))? {
+                        Some(event) => out.push(event),
+                        None => self.counts.notices.add(Notice::NoFlow, 1, at),
                     }
                 }
                 // A message of the gateway that sent the stream, not of the market.
-                _ => self.counts.skipped += 1,
+                _ => self.counts.notices.add(Notice::NoFlow, 1, at),
             }
+            self.counts.records += 1;
             consumed += len;
         }
         self.offset += consumed as u64;

@@ -76,15 +76,6 @@ fn order_book_files_are_refused_with_a_hint() {
 }
 
 #[test]
-fn other_formats_are_refused_by_name() {
-    let file = "orderflow/itch50/AMZN_2012-06-21_from_lobster.itch50.gz";
-    let Some(packed) = sample_packed(file) else { return };
-    let error = decode_bytes(&packed).error.unwrap();
-    assert_eq!(error.kind, FeedErrorKind::UnsupportedFormat, "{error}");
-    assert!(error.detail.contains("itch"), "{error}");
-}
-
-#[test]
 fn chunks_of_any_size_give_the_same_events() {
     let Some(bytes) = sample(AMZN) else { return };
     let whole = decode_bytes(&bytes);

@@ -4,10 +4,12 @@
 //! same input gives the same root on every machine.
 
 mod fold;
+mod itch_flow;
 mod json;
 mod mid;
 mod open;
 mod rows;
+mod session;
 mod stats;
 mod synth;
 
@@ -19,6 +21,7 @@ use cwts_feeds::event::Event;
 use cwts_feeds::source::EventSource;
 use cwts_feeds::synth::Label;
 
+pub use itch_flow::ItchFlow;
 pub use stats::{Denial, LabelFound, ReplayStats, Series};
 pub use synth::{SynthPlan, SynthSource};
 
