@@ -205,7 +205,7 @@ def test_every_command_that_is_shown_is_there() -> None:
     assert len(shown) > 20
     assert [fault for line in shown for fault in command_faults(line)] == []
     assert command_faults("cwts halt DIR --cancel-working") != []
-    assert command_faults("cwts whatif FILE") != []
+    assert command_faults("cwts attest FILE") != []
 
 
 def test_the_limits_that_are_shown_are_right() -> None:

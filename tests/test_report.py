@@ -90,6 +90,9 @@ def test_an_empty_run_says_in_each_section_what_it_lacks() -> None:
         "The run carries no open notional over time.",
         "The run carries no message rate over time.",
         "The run carries no latency.",
+        "The run carries no values that were compared with limits.",
+        "The run carries no peak use of limits.",
+        "The run carries no near misses.",
         "The run carries no use of limits by scope.",
         "No rejected order is on record.",
         "no labelled anomalies",
@@ -408,11 +411,15 @@ def test_a_browser_renders_the_page_offline(tmp_path: Path, width: int) -> None:
     assert CHROMIUM
     # The page measures itself nowhere (it runs nothing), so a copy with a probe does: the policy
     # is lifted for the probe alone, and the probe reports what the layout came to.
-    page = report_html(day())
+    run = day()
+    page = report_html(run)
     probe = (
         "<script>document.title=JSON.stringify({wide:document.documentElement.scrollWidth,"
         "high:document.documentElement.scrollHeight,"
-        "plots:[...document.querySelectorAll('.box svg')].map(s=>s.getBoundingClientRect().width),"
+        "plots:[...document.querySelectorAll('section>figure .box svg')]"
+        ".map(s=>s.getBoundingClientRect().width),"
+        "curves:[...document.querySelectorAll('.pair .box svg')]"
+        ".map(s=>s.getBoundingClientRect().width),"
         "filled:[...document.querySelectorAll('.box path,.box rect')]"
         ".filter(p=>p.getBoundingClientRect().width>0).length,"
         "fetched:performance.getEntriesByType('resource').length})</script></body>"
@@ -442,6 +449,9 @@ def test_a_browser_renders_the_page_offline(tmp_path: Path, width: int) -> None:
     widths = [float(number) for number in seen["plots"].strip("[]").split(",")]
     assert len(widths) == 5
     assert all(width * 0.6 < plot <= width for plot in widths)
+    small = [float(number) for number in seen["curves"].strip("[]").split(",")]
+    assert len(small) == len(run["against_limits"]["curves"])
+    assert all(200 < plot <= width for plot in small)
     assert int(seen["filled"]) > 100
     assert int(seen["fetched"]) == 0
 

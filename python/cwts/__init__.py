@@ -30,12 +30,18 @@ __all__ = [
     "Order",
     "RejectReason",
     "ReplayResult",
+    "SuggestedLimits",
+    "WhatIfResult",
     "__version__",
     "areplay",
+    "asuggest_limits",
     "audit",
+    "awhatif",
     "datasets",
     "errors",
     "replay",
+    "suggest_limits",
+    "whatif",
 ]
 
 if TYPE_CHECKING:
@@ -45,6 +51,8 @@ if TYPE_CHECKING:
     from cwts._core import BUILD_PROFILE, CwtsError, Decision, Order
     from cwts._core import VERSION as __version__  # noqa: N811 - Python's name for it
     from cwts._replay import ReplayResult, areplay, replay
+    from cwts._suggest import SuggestedLimits, asuggest_limits, suggest_limits
+    from cwts._whatif import WhatIfResult, awhatif, whatif
     from cwts.gateway import Gateway
     from cwts.orders import ExecReport, Hold
     from cwts.reasons import RejectReason
@@ -63,12 +71,18 @@ _HOMES: Final = {
     "Order": ("cwts._core", "Order"),
     "RejectReason": ("cwts.reasons", "RejectReason"),
     "ReplayResult": ("cwts._replay", "ReplayResult"),
+    "SuggestedLimits": ("cwts._suggest", "SuggestedLimits"),
+    "WhatIfResult": ("cwts._whatif", "WhatIfResult"),
     "__version__": ("cwts._core", "VERSION"),
     "areplay": ("cwts._replay", "areplay"),
+    "asuggest_limits": ("cwts._suggest", "asuggest_limits"),
     "audit": ("cwts.audit", ""),
+    "awhatif": ("cwts._whatif", "awhatif"),
     "datasets": ("cwts.datasets", ""),
     "errors": ("cwts.errors", ""),
     "replay": ("cwts._replay", "replay"),
+    "suggest_limits": ("cwts._suggest", "suggest_limits"),
+    "whatif": ("cwts._whatif", "whatif"),
 }
 
 

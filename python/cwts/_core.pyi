@@ -19,7 +19,9 @@ __all__ = [
     "PermissionDeniedError",
     "Replay",
     "ScopeError",
+    "Suggest",
     "TamperError",
+    "WhatIf",
     "apply_requests",
     "check_limits",
     "controls",
@@ -206,6 +208,7 @@ class Replay:
         anomalies: bool = False,
         instruments: int = 8,
         strict: bool = False,
+        observe: bool = False,
     ) -> Replay: ...
     def run(self) -> str: ...
     @property
@@ -217,6 +220,55 @@ class Replay:
     def decisions(self) -> bytes: ...
     @property
     def labels(self) -> str: ...
+
+@final
+class Suggest:
+    """One suggestion of limits: made, run once, watched and cancelled from any thread."""
+
+    def __new__(
+        cls,
+        false_rejects_ppb: int,
+        *,
+        path: str | None = None,
+        log: str | None = None,
+        format: str | None = None,
+        symbol: str | None = None,
+        base_ns: int = 0,
+        mapping: str | None = None,
+    ) -> Suggest: ...
+    def run(self) -> str: ...
+    @property
+    def events_done(self) -> int: ...
+    def cancel(self) -> None: ...
+    @property
+    def toml(self) -> str: ...
+
+@final
+class WhatIf:
+    """One what-if question: made, run once, watched and cancelled from any thread."""
+
+    def __new__(
+        cls,
+        limits: bytes,
+        limits_path: str,
+        *,
+        path: str | None = None,
+        log: str | None = None,
+        old: bytes | None = None,
+        old_path: str = "",
+        format: str | None = None,
+        symbol: str | None = None,
+        base_ns: int = 0,
+        mapping: str | None = None,
+        flips: str | None = None,
+        keep: int = 0,
+    ) -> WhatIf: ...
+    def run(self) -> str: ...
+    @property
+    def events_done(self) -> int: ...
+    def cancel(self) -> None: ...
+    @property
+    def flips(self) -> bytes: ...
 
 def apply_requests(dir: str, keys: str | None = None) -> dict[str, Any]: ...
 def check_limits(text: bytes, path: str) -> dict[str, Any]: ...

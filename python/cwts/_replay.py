@@ -152,6 +152,7 @@ def replay(
     symbol: str | None = None,
     mapping: Literal["all", "file"] | None = None,
     keep: bool = True,
+    observe: bool = True,
     progress: Callable[[int], object] | None = None,
     keys: str | os.PathLike[str] | None = None,
     strict: bool = False,
@@ -182,6 +183,9 @@ def replay(
         the file's, where its format has accounts.
     keep : bool
         Whether to keep orders and decisions in memory, 128 bytes an order.
+    observe : bool
+        Whether to measure how orders stood against their limits, for the report: what-if
+        curves, peak use, near misses.
     progress : callable, optional
         Called with the number of events so far, a few times a second.
     keys : path-like, optional
@@ -198,7 +202,13 @@ def replay(
     """
     request = _Request(path, limits, date=date, tz=tz, symbol=symbol, strict=strict)
     core = request.core(
-        log=log, decisions=decisions, format=format, mapping=mapping, keep=keep, keys=keys
+        log=log,
+        decisions=decisions,
+        format=format,
+        mapping=mapping,
+        keep=keep,
+        observe=observe,
+        keys=keys,
     )
     return request.result(core, watched(core, progress), log)
 
@@ -215,6 +225,7 @@ async def areplay(
     symbol: str | None = None,
     mapping: Literal["all", "file"] | None = None,
     keep: bool = True,
+    observe: bool = True,
     progress: Callable[[int], object] | None = None,
     keys: str | os.PathLike[str] | None = None,
     strict: bool = False,
@@ -222,21 +233,15 @@ async def areplay(
     """As `replay`, on a thread; cancelling the task stops the run within a batch."""
     request = _Request(path, limits, date=date, tz=tz, symbol=symbol, strict=strict)
     core = request.core(
-        log=log, decisions=decisions, format=format, mapping=mapping, keep=keep, keys=keys
+        log=log,
+        decisions=decisions,
+        format=format,
+        mapping=mapping,
+        keep=keep,
+        observe=observe,
+        keys=keys,
     )
-    running = asyncio.ensure_future(asyncio.to_thread(core.run))
-    try:
-        while not running.done():
-            await asyncio.wait([running], timeout=_POLL_S)
-            if progress is not None:
-                progress(core.events_done)
-    except BaseException:
-        core.cancel()
-        # The run's own outcome no longer matters, but its thread must not outlive the task.
-        await asyncio.wait([running])
-        running.exception()
-        raise
-    return request.result(core, running.result(), log)
+    return request.result(core, await awatched(core, progress), log)
 
 
 class _Request:
@@ -273,6 +278,7 @@ class _Request:
         format: str | None,  # noqa: A002
         mapping: str | None,
         keep: bool,
+        observe: bool,
         keys: str | os.PathLike[str] | None,
     ) -> _core.Replay:
         return _core.Replay(
@@ -288,6 +294,7 @@ class _Request:
             decisions=None if decisions is None else os.fspath(decisions),
             keep=keep,
             strict=self.strict,
+            observe=observe,
         )
 
     def result(
@@ -351,7 +358,9 @@ def midnight_ns(day: str | date, tz: str) -> int:
     return seconds * 10**9
 
 
-def watched(core: _core.Replay, progress: Callable[[int], object] | None) -> str:
+def watched(
+    core: _core.Replay | _core.WhatIf | _core.Suggest, progress: Callable[[int], object] | None
+) -> str:
     """Run on a thread, so that Ctrl-C and the progress are seen while it runs."""
     outcome: list[str] = []
     failure: list[BaseException] = []
@@ -378,3 +387,22 @@ def watched(core: _core.Replay, progress: Callable[[int], object] | None) -> str
     if failure:
         raise failure[0]
     return outcome[0]
+
+
+async def awatched(
+    core: _core.Replay | _core.WhatIf | _core.Suggest, progress: Callable[[int], object] | None
+) -> str:
+    """As `watched`; cancelling the task stops the run within a batch."""
+    running = asyncio.ensure_future(asyncio.to_thread(core.run))
+    try:
+        while not running.done():
+            await asyncio.wait([running], timeout=_POLL_S)
+            if progress is not None:
+                progress(core.events_done)
+    except BaseException:
+        core.cancel()
+        # The run's own outcome no longer matters, but its thread must not outlive the task.
+        await asyncio.wait([running])
+        running.exception()
+        raise
+    return running.result()

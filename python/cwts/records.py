@@ -11,7 +11,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["DECISION_DTYPE", "ORDER_DTYPE", "RECORD_BYTES", "decisions_array", "orders_array"]
+__all__ = [
+    "DECISION_DTYPE",
+    "FLIP_DTYPE",
+    "ORDER_DTYPE",
+    "RECORD_BYTES",
+    "decisions_array",
+    "flips_array",
+    "orders_array",
+]
 
 #: One cache line.
 RECORD_BYTES: Final = 64
@@ -56,6 +64,27 @@ DECISION_DTYPE: Final = np.dtype(
     ]
 )
 
+#: A decision that flips: ``old`` and ``new`` are the masks of violated controls (0 = accepted),
+#: ``notional`` is in micros of the base currency, handles are those of the what-if's names.
+FLIP_DTYPE: Final = np.dtype(
+    [
+        ("seq", "<u8"),
+        ("ts", "<u8"),
+        ("order_id", "<u8"),
+        ("px", "<i8"),
+        ("qty", "<i8"),
+        ("old", "<u8"),
+        ("new", "<u8"),
+        ("notional", "<i8"),
+        ("instrument", "<u4"),
+        ("account", "<u4"),
+        ("strategy", "<u4"),
+        ("side", "u1"),
+        ("kind", "u1"),
+        ("reserved", "<u2"),
+    ]
+)
+
 
 def order_bytes(orders: Any) -> npt.NDArray[np.uint8]:
     """Check a batch of orders and give its bytes, without a copy.
@@ -97,6 +126,11 @@ def orders_array(raw: bytes | bytearray) -> npt.NDArray[Any]:
 def decisions_array(raw: bytes | bytearray) -> npt.NDArray[Any]:
     """View decision records as an array of `DECISION_DTYPE`."""
     return np.frombuffer(raw, DECISION_DTYPE)
+
+
+def flips_array(raw: bytes | bytearray) -> npt.NDArray[Any]:
+    """View the records of flips as an array of `FLIP_DTYPE`."""
+    return np.frombuffer(raw, FLIP_DTYPE)
 
 
 def _dtype_fault(dtype: np.dtype[Any]) -> str:

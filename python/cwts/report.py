@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from cwts._report import charts, plot, scale, sections, text
+from cwts._report import against, charts, plot, scale, sections, text
 from cwts._report.style import SHEET
 from cwts._report.verdict import findings, headline, labels_found
 
@@ -247,6 +247,9 @@ _SECTIONS: Final[tuple[_Section, ...]] = (
     _Section("flow", "Flow and rejections over time", "", drawing=charts.flow),
     _Section("exposure", "Exposure against its limit", "", sections.limit_use, charts.exposure),
     _Section("rate", "Rate against its limit", "", drawing=charts.rate),
+    _Section("curves", "What other limits would refuse", "", drawing=against.curves),
+    _Section("peaks", "Peak use of limits", "By accepted orders.", against.peaks),
+    _Section("near", "Near misses", "", against.near),
     _Section("latency", "Latency of a check", "", drawing=charts.latency),
     _Section("denials", "Rejected orders", "Each with what was observed.", sections.denials),
     _Section("anomalies", "Anomalies found and missed", "", sections.labels),

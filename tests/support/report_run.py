@@ -113,6 +113,7 @@ def day(seed: int = 7) -> dict[str, Any]:
         ],
         "warnings": [],
         "mapping_notes": ["Hidden executions are prints only; they move the reference price."],
+        "against_limits": against_limits(),
         "verify": {"ok": True, "text": "61,204 entries, 1 checkpoint, root 5d5d5d5d."},
         "limit_use": [
             {
@@ -141,6 +142,55 @@ def day(seed: int = 7) -> dict[str, Any]:
             },
         ],
     }
+
+
+def against_limits() -> dict[str, Any]:
+    """What orders were compared with: three limits, one far away, and who came near them."""
+    rng = random.Random(5)
+    curves = []
+    for control, level, unit, first, limit in (
+        ("MAX_ORDER_QTY", "account", "qty", 100, 50_000),
+        ("CREDIT_LIMIT", "firm", "micros", 2_000_000_000, 900_000_000_000_000),
+        ("MESSAGE_RATE", "account", "count", 1, 60),
+        ("PRICE_COLLAR", "instrument", "bps", 4, 600),
+    ):
+        xs = [int(first * 1.3**index) + index for index in range(30)]
+        rejected = sorted((rng.randrange(1, 27_000) for _ in xs[1:]), reverse=True)
+        curves.append(
+            {
+                "control": control,
+                "level": level,
+                "unit": unit,
+                "orders": 27_845,
+                "max": xs[-1],
+                "limit_min": limit,
+                "limit_max": limit,
+                "stateful": unit == "count",
+                "x": xs,
+                "rejected": [*rejected, 0],
+            }
+        )
+    peaks = [
+        {
+            "control": CONTROLS[index % 4],
+            "level": "account",
+            "scope": f"account:A{index}",
+            "unit": ("bps", "qty", "count", "micros")[index % 4],
+            "value": 1_000_000 - index,
+            "limit": 1_000_000,
+            "pct": 100 - index / 10_000,
+            "near": 7 - index if index < 7 else 0,
+            "seq": 90 + index,
+            "ts_ns": 1_340_285_400 * 10**9 + index * 10**9,
+            "order_id": 16_113_575 + index,
+            "account": f"A{index}",
+            "strategy": "mm-1",
+            "symbol": "AMZN",
+        }
+        for index in range(60)
+    ]
+    near = {"percent": 90, "orders": 28, "by_control": {"PRICE_COLLAR": 20, "MESSAGE_RATE": 8}}
+    return {"measured": True, "curves": curves, "peaks": peaks, "peaks_total": 640, "near": near}
 
 
 class Page(HTMLParser):

@@ -71,6 +71,9 @@ tr:last-child td{border-bottom:0}
 .nb{white-space:nowrap}
 th.b,td.b{padding-left:14px}td.b{width:30%;min-width:110px;vertical-align:middle}
 figure+.scroll{margin-top:22px}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));
+gap:6px 28px;margin-bottom:14px}
+.pair .box{height:130px}
 code,pre,.h{font:13px/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 .h{overflow-wrap:anywhere}
 pre{background:var(--tint);border:1px solid var(--edge);border-radius:6px;padding:10px 12px;

@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "demo": ("cwts.cli.demo", "The main job, end to end, on generated order flow."),
     "init": ("cwts.cli.init", "Start a directory: limits, and a first script."),
     "replay": ("cwts.cli.replay", "Run a file of order flow through the limits."),
+    "whatif": ("cwts.cli.whatif", "Which past decisions flip under other limits."),
     "gen": ("cwts.cli.gen", "Write synthetic order flow to a file."),
     "explain": ("cwts.cli.explain", "Tell an order's whole story."),
     "status": ("cwts.cli.status", "Show the state of a gateway."),
@@ -30,7 +31,7 @@ _COMMANDS: Final = {
     "reduce": ("cwts.cli.halt", "Restrict a scope to orders that reduce."),
     "resume": ("cwts.cli.resume", "Lift a hold; it takes two people."),
     "log": ("cwts.cli.log", "Verify a log."),
-    "limits": ("cwts.cli.limits", "Check and show limits files."),
+    "limits": ("cwts.cli.limits", "Check, show and suggest limits files."),
     "bench": ("cwts.bench.cli", "Measure, side by side with the peers."),
 }
 

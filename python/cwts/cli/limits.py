@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from cwts import _core
-from cwts.cli.output import json_option, write_json
+from cwts.cli.output import json_option, progress_bar, write_json
 
 __all__ = ["limits"]
 
 
 @click.group()
 def limits() -> None:
-    """Check and show limits files."""
+    """Check, show and suggest limits files."""
 
 
 _FILE = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
@@ -62,3 +63,80 @@ def schema() -> None:
 
     text = (files("cwts") / "schemas" / "limits-v1.json").read_text(encoding="utf-8")
     click.echo(text, nl=False)
+
+
+@limits.command()
+@click.argument("past", metavar="FILE|DIR", type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--false-rejects",
+    default="0.01%",
+    show_default=True,
+    help="Share of orders that all limits together may refuse: 0.01% or 0.0001.",
+)
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    required=True,
+    help="Where to write the limits file; one that exists is kept.",
+)
+@click.option("--force", is_flag=True, help="Replace a limits file that exists.")
+@click.option("--format", "format_", help="Of a FILE. Default: found out from the content.")
+@click.option("--date", help="The day of a LOBSTER file, 2012-06-21. Default: in its name.")
+@click.option("--tz", default="America/New_York", show_default=True, help="Its time zone.")
+@click.option("--symbol", help="The instrument of a LOBSTER file. Default: in its name.")
+@click.option("--mapping", type=click.Choice(["all", "file"]), help="Whose orders a FILE's are.")
+@json_option
+def suggest(
+    *,
+    past: Path,
+    false_rejects: str,
+    out: Path,
+    force: bool,
+    format_: str | None,
+    date: str | None,
+    tz: str,
+    symbol: str | None,
+    mapping: Literal["all", "file"] | None,
+    as_json: bool,
+) -> None:
+    """Observe ordinary flow and write limits that refuse hardly any of it.
+
+    FILE is order flow that is taken for ordinary; of a log in DIR the accepted orders are. Each
+    limit stands with what was observed in a comment. The flow is then decided under the whole
+    file, and the share that it refuses is printed: it is at most --false-rejects, or nothing is
+    written. The same flow gives the same bytes.
+    """
+    from cwts._suggest import suggest_limits
+
+    if out.exists() and not force:
+        raise click.UsageError(f"{out} exists; --force replaces it")
+    with progress_bar() as advance:
+        found = suggest_limits(
+            past,
+            false_rejects=false_rejects,
+            format=format_,
+            date=date,
+            tz=tz,
+            symbol=symbol,
+            mapping=mapping,
+            progress=advance,
+        )
+    # What is written must be what the check accepts.
+    _core.check_limits(found.text.encode(), str(out))
+    found.write(out)
+    if as_json:
+        write_json({"path": str(out), **found.json})
+        return
+    run = found.json
+    click.echo(f"{out}: {len(run['limits'])} limits from {run['orders']:,} orders of {past}")
+    for row in run["limits"]:
+        name = f"{row['control']} ({row['level']})"
+        click.echo(f"  {name:<36} {row['limit']:>16}")
+    share = run["refused_ppb"] / 10**7
+    click.echo(
+        f"measured   {run['refused']:,} of {run['orders']:,} orders refused ({share:.6f} %), "
+        f"{run['allowed']:,} may be"
+    )
+    for name, count in sorted(run["by_first"].items(), key=lambda row: (-row[1], row[0])):
+        click.echo(f"           {count:>9,}  {name}")

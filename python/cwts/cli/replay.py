@@ -79,6 +79,8 @@ def replay(
             symbol=symbol,
             mapping=mapping,
             keep=False,
+            # It costs a little an order, and only the report and JSON show it.
+            observe=report is not None or as_json,
             progress=advance,
             strict=strict,
         )

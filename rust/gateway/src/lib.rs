@@ -12,7 +12,9 @@ pub mod replay;
 mod request;
 mod start;
 mod story;
+pub mod suggest;
 mod switch;
+pub mod whatif;
 
 pub use clock::{Clock, Now, system_utc_ns};
 pub use control::{HaltOptions, RANK_OPERATOR, RANK_RISK, raise};

@@ -12,7 +12,8 @@ use cwts_feeds::sniff::Format;
 use cwts_feeds::source::{Input, OpenOptions, open_events};
 use cwts_feeds::synth::Label;
 use cwts_gateway::replay::{
-    ItchFlow, Mapping, Progress, ReplayInput, ReplayOptions, SynthPlan, replay as run_replay,
+    ItchFlow, Mapping, Observe, Progress, ReplayInput, ReplayOptions, SynthPlan,
+    replay as run_replay,
 };
 use cwts_gateway::{GatewayError, KeyStore};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -42,7 +43,7 @@ impl Replay {
     #[new]
     #[pyo3(signature = (limits, limits_path, *, path=None, format=None, symbol=None, base_ns=0,
         mapping=None, log=None, keys=None, decisions=None, keep=false, halt_at=None, profile=None,
-        events=0, seed=0, anomalies=false, instruments=8, strict=false))]
+        events=0, seed=0, anomalies=false, instruments=8, strict=false, observe=false))]
     #[expect(clippy::too_many_arguments, reason = "one argument an option of the replay")]
     fn new(
         limits: Vec<u8>,
@@ -63,17 +64,9 @@ impl Replay {
         anomalies: bool,
         instruments: u32,
         strict: bool,
+        observe: bool,
     ) -> PyResult<Self> {
-        let format = match format {
-            None => None,
-            Some(name) => Some(Format::from_name(name).ok_or_else(|| {
-                let known: Vec<&str> = Format::ALL.iter().map(|f| f.name()).collect();
-                PyValueError::new_err(format!(
-                    "format: {name:?} is not one of {}",
-                    known.join(", ")
-                ))
-            })?),
-        };
+        let format = format_of(format)?;
         let source = match (path, profile) {
             (Some(path), None) => {
                 let open = OpenOptions { base_ns, symbol, strict, ..OpenOptions::default() };
@@ -85,15 +78,8 @@ impl Replay {
             _ => return Err(PyTypeError::new_err("path and profile: give one of them")),
         };
         let mut options = ReplayOptions::new(limits_path, &limits);
-        options.mapping = match mapping {
-            None => None,
-            Some("all") => Some(Mapping::All),
-            Some("file") => Some(Mapping::File),
-            Some(other) => {
-                let why = format!("mapping: {other:?} is not one of all, file");
-                return Err(PyValueError::new_err(why));
-            }
-        };
+        options.mapping = mapping_of(mapping)?;
+        options.observe = if observe { Observe::Report } else { Observe::No };
         options.dir = log;
         options.keys = keys.map(KeyStore::new);
         options.decisions = decisions;
@@ -161,7 +147,29 @@ impl Replay {
     }
 }
 
-fn open_file(
+/// The format that a name means.
+pub(crate) fn format_of(name: Option<&str>) -> PyResult<Option<Format>> {
+    let Some(name) = name else { return Ok(None) };
+    Format::from_name(name).map(Some).ok_or_else(|| {
+        let known: Vec<&str> = Format::ALL.iter().map(|f| f.name()).collect();
+        PyValueError::new_err(format!("format: {name:?} is not one of {}", known.join(", ")))
+    })
+}
+
+/// The mapping that a name means.
+pub(crate) fn mapping_of(name: Option<&str>) -> PyResult<Option<Mapping>> {
+    match name {
+        None => Ok(None),
+        Some("all") => Ok(Some(Mapping::All)),
+        Some("file") => Ok(Some(Mapping::File)),
+        Some(other) => {
+            let why = format!("mapping: {other:?} is not one of all, file");
+            Err(PyValueError::new_err(why))
+        }
+    }
+}
+
+pub(crate) fn open_file(
     path: &Path,
     format: Option<Format>,
     open: &OpenOptions,

@@ -6,6 +6,7 @@ use cwts_types::{
 
 use crate::engine::Engine;
 use crate::evaluate::Evaluation;
+use crate::sight::Sight;
 use crate::working::{Pending, Terms, Working};
 
 /// A decision with the details of every violation.
@@ -50,6 +51,17 @@ impl Engine {
     /// `replayed`: the input is a market's own record, so a cancel or replace is already confirmed
     /// and moves its reservation at once. Live, only the venue's report does.
     pub fn decide(&mut self, order: &Order, replayed: bool) -> Outcome {
+        self.decide_seen(order, replayed, |_| {})
+    }
+
+    /// The same, and shows each new order or replace to `seen` before anything is reserved.
+    #[inline]
+    pub fn decide_seen(
+        &mut self,
+        order: &Order,
+        replayed: bool,
+        seen: impl FnOnce(Sight<'_>),
+    ) -> Outcome {
         let ts = self.advance(order.ts);
         self.decisions += 1;
         match order.order_kind() {
@@ -61,6 +73,7 @@ impl Engine {
             _ => {
                 let found =
                     if replayed { self.evaluate(order, ts) } else { self.evaluate_live(order, ts) };
+                seen(Sight { engine: self, order, ts, found: &found });
                 self.counters.orders += 1;
                 let outcome = self.outcome(order, ts, &found);
                 if found.passes() {
@@ -262,15 +275,7 @@ impl Engine {
         if mask & crate::tables::kill_bit::REDUCE_ONLY != 0 && !reducing {
             reasons.insert(Control::KillReduceOnly);
         }
-        let found = Evaluation {
-            reasons,
-            missing: 0,
-            n: 0,
-            added_qty: 0,
-            added_n: 0,
-            px_abs: 0,
-            is_buy: order.side == 1,
-        };
+        let found = Evaluation { reasons, ..Evaluation::blank(order.side == 1) };
         self.violations(order, order.ts, &found)
     }
 }

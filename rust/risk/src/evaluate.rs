@@ -24,6 +24,36 @@ pub(crate) struct Evaluation {
     /// Absolute price behind `n`, 1e-9.
     pub(crate) px_abs: u64,
     pub(crate) is_buy: bool,
+    /// Position that the order could lead to on its side, with what works there.
+    pub(crate) worst: i64,
+    /// And the limit on it.
+    pub(crate) max_position: i64,
+    /// Equal orders accepted within the duplicate window.
+    pub(crate) equal: u32,
+    /// Whether the order only takes a position down.
+    pub(crate) reducing: bool,
+    /// Whether the order was whole enough to be compared with limits.
+    pub(crate) compared: bool,
+}
+
+impl Evaluation {
+    /// Nothing found yet.
+    pub(crate) fn blank(is_buy: bool) -> Self {
+        Self {
+            reasons: Reasons::NONE,
+            missing: 0,
+            n: 0,
+            added_qty: 0,
+            added_n: 0,
+            px_abs: 0,
+            is_buy,
+            worst: 0,
+            max_position: i64::MAX,
+            equal: 0,
+            reducing: false,
+            compared: false,
+        }
+    }
 }
 
 /// The lines of an order whose handles are all known.
@@ -54,15 +84,7 @@ impl Engine {
     /// Everything that `order` violates at time `ts` (already clamped).
     #[inline]
     pub(crate) fn evaluate(&self, order: &Order, ts: u64) -> Evaluation {
-        let mut out = Evaluation {
-            reasons: Reasons::NONE,
-            missing: 0,
-            n: 0,
-            added_qty: 0,
-            added_n: 0,
-            px_abs: 0,
-            is_buy: order.side == Side::Buy as u8,
-        };
+        let mut out = Evaluation::blank(order.side == Side::Buy as u8);
         let Some(lines) = self.lines(order) else {
             out.reasons.insert(Control::UnknownHandle);
             // What needs no line can still be judged.
@@ -181,6 +203,10 @@ impl Engine {
         let max_position = if buy == 0 { limits.long } else { limits.short };
         r.insert_if(Control::MaxPosition, worst.unwrap_or(0) > max_position);
         let reducing = shrinks || reduces(holding, shape.side, out.added_qty);
+        out.worst = worst.unwrap_or(i64::MAX);
+        out.max_position = max_position;
+        out.reducing = reducing;
+        out.compared = true;
 
         let mut missing = instrument.missing | account.missing;
         if limits.missing {
@@ -213,6 +239,7 @@ impl Engine {
                 let accepted = &holding.accepted;
                 let equal = accepted.equal(ts, rule.window_ns, order.px, order.qty, order.side);
                 let blind = accepted.is_full(ts, rule.window_ns);
+                out.equal = equal;
                 r.insert_if(Control::DuplicateOrder, equal >= rule.max || blind);
             }
         }
@@ -287,7 +314,7 @@ fn replaces(target: &Working, order: &Order, side: Side) -> bool {
 
 /// The absolute price that exposure is counted at: orders without one use the collar's far end.
 #[inline]
-fn priced(order: &Order, order_type: OrderType, line: &InstrumentLine) -> u64 {
+pub(crate) fn priced(order: &Order, order_type: OrderType, line: &InstrumentLine) -> u64 {
     let own = order.px.unsigned_abs();
     let is_stop = matches!(order_type, OrderType::Stop | OrderType::StopLimit);
     if own != 0 && !is_stop || order_type == OrderType::Limit || !line.has_reference {

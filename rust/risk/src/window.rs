@@ -51,6 +51,24 @@ impl Window {
         (0..self.live).filter(inside).count() as u32
     }
 
+    /// The same for a `t` that follows the last message: only what has left since is looked at.
+    #[inline]
+    pub(crate) fn count_ahead(&self, t: u64) -> u32 {
+        let mut left = 0;
+        let mut at = self.head;
+        while left < self.live && t - self.ring[at].min(t) >= self.window_ns {
+            at = if at + 1 == self.ring.len() { 0 } else { at + 1 };
+            left += 1;
+        }
+        (self.live - left) as u32
+    }
+
+    /// No more than this lie inside any window: a bound that costs nothing.
+    #[inline]
+    pub(crate) fn count_max(&self) -> u32 {
+        self.live as u32
+    }
+
     /// Remembers a message at `t`; the oldest goes when the ring is full.
     #[inline]
     pub(crate) fn push(&mut self, t: u64) {
@@ -145,6 +163,8 @@ mod tests {
                 let inside = list.iter().filter(|x| t - **x < window).count();
                 prop_assert_eq!(window_ring.refuses(t), inside >= max as usize);
                 prop_assert_eq!(window_ring.count(t) as usize, inside.min(max as usize));
+                prop_assert_eq!(window_ring.count_ahead(t), window_ring.count(t));
+                prop_assert!(window_ring.count_max() >= window_ring.count(t));
                 // A cancel is pushed even when the window is full.
                 if force || !window_ring.refuses(t) {
                     window_ring.push(t);

@@ -15,9 +15,11 @@ use cwts_types::{
 };
 use rustc_hash::FxHashSet;
 
+use super::limit_use::LimitUse;
 use super::mid::{MidBooks, NewMid};
 use super::rows::DecisionRows;
 use super::stats::ReplayStats;
+use super::tap::Tap;
 use super::{Mapping, ReplayOptions};
 use crate::GatewayError;
 use crate::gateway::push_pair;
@@ -54,6 +56,10 @@ pub(super) struct Fold<'o> {
     pub(super) rows: Option<DecisionRows>,
     pub(super) orders: Vec<u8>,
     pub(super) decisions: Vec<u8>,
+    /// How orders stood against their limits, where a report is wanted.
+    pub(super) limit_use: Option<LimitUse>,
+    /// Whoever wants every entry too.
+    pub(super) tap: Option<&'o mut dyn Tap>,
     last_ts: u64,
     /// Measures; it never enters the log.
     clock: crate::Clock,
@@ -92,6 +98,8 @@ impl<'o> Fold<'o> {
             rows,
             orders: Vec::new(),
             decisions: Vec::new(),
+            limit_use: options.observe.limit_use(),
+            tap: None,
             last_ts: 0,
             clock: crate::Clock::default(),
         }
@@ -116,10 +124,13 @@ impl<'o> Fold<'o> {
 
     /// Appends one entry.
     pub(super) fn push(&mut self, body: Body, who: u32, ts: u64) -> Result<(), GatewayError> {
-        let header = self.header(who, ts);
+        let entry = Entry { header: self.header(who, ts), body };
+        if let Some(tap) = &mut self.tap {
+            tap.entry(self.index, &entry)?;
+        }
         self.index += 1;
         let Some(log) = &mut self.log else { return Ok(()) };
-        if log.push(&Entry { header, body }.to_bytes()) {
+        if log.push(&entry.to_bytes()) {
             return Ok(());
         }
         Err(GatewayError::LogFailed { why: log.failure().unwrap_or_default() })
@@ -455,12 +466,19 @@ impl<'o> Fold<'o> {
     /// Decides and logs one order record.
     fn decide(&mut self, order: &Order, ts: u64) -> Result<cwts_risk::Outcome, GatewayError> {
         let mut header = self.header(producer::REPLAY, ts);
-        if self.is_session {
+        let replayed = !self.is_session;
+        if !replayed {
             // Whoever folds the log again must wait for the reports too.
             header.flags &= !entry_flag::REPLAYED;
         }
         let decisions = self.engine.decisions();
-        let outcome = self.engine.decide(order, !self.is_session);
+        let outcome = match &mut self.limit_use {
+            Some(seen) => self.engine.decide_seen(order, replayed, |sight| seen.take(&sight)),
+            None => self.engine.decide(order, replayed),
+        };
+        if let Some(tap) = &mut self.tap {
+            tap.decided(order, &outcome)?;
+        }
         self.index += 2;
         let Some(log) = &mut self.log else { return Ok(outcome) };
         // A replay waits for room where a live gateway would refuse.

@@ -120,6 +120,10 @@ pub(super) fn document(
             "seq": l.seq, "kind": l.kind, "expect": l.expect, "found": l.found, "got": l.got,
         })).collect::<Vec<_>>(),
         "limit_use": limit_use(fold),
+        "against_limits": fold.limit_use.as_ref().map_or_else(
+            || json!({ "measured": false }),
+            |seen| seen.document(&fold.engine),
+        ),
         "controls": CONTROLS.iter().map(|row| {
             (row.name.to_owned(), json!({ "title": row.text, "cite": row.citation }))
         }).collect::<Map<_, _>>(),

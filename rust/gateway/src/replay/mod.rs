@@ -6,12 +6,14 @@
 mod fold;
 mod itch_flow;
 mod json;
+pub(crate) mod limit_use;
 mod mid;
 mod open;
 mod rows;
 mod session;
 mod stats;
 mod synth;
+pub(crate) mod tap;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -47,6 +49,28 @@ impl Mapping {
     }
 }
 
+/// Whether a replay measures how orders stand against their limits: curves, peaks, near misses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Observe {
+    /// It does not.
+    #[default]
+    No,
+    /// As a report needs it: exact above a quarter of each limit.
+    Report,
+    /// Every value of every order.
+    Exact,
+}
+
+impl Observe {
+    fn limit_use(self) -> Option<limit_use::LimitUse> {
+        match self {
+            Self::No => None,
+            Self::Report => Some(limit_use::LimitUse::sampled()),
+            Self::Exact => Some(limit_use::LimitUse::exact()),
+        }
+    }
+}
+
 /// How a replay runs.
 #[derive(Debug, Clone)]
 pub struct ReplayOptions {
@@ -62,6 +86,8 @@ pub struct ReplayOptions {
     pub decisions: Option<PathBuf>,
     /// Whether to keep every order and decision in memory.
     pub keep: bool,
+    /// Whether to measure how orders stood against their limits: curves, peaks, near misses.
+    pub observe: Observe,
     /// Known anomalies, to be found again.
     pub labels: Vec<Label>,
     /// Halts the firm before the event with this number.
@@ -80,6 +106,7 @@ impl ReplayOptions {
             keys: None,
             decisions: None,
             keep: false,
+            observe: Observe::No,
             labels: Vec::new(),
             halt_at: None,
             letter_order: LETTERS.to_vec(),

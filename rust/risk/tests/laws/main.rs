@@ -8,3 +8,4 @@ mod entries;
 mod fold;
 mod reducing;
 mod reservations;
+mod sight;

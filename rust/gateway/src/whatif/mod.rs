@@ -1,0 +1,286 @@
+//! What-if: which past decisions would have been others under other limits.
+//!
+//! Source: design note "replay", section 9. The old decisions come from a log, or from a replay
+//! of a file under the old limits; a second engine takes the same entries under the new limits in
+//! the same pass. States diverge after the first flip, and are meant to. A file and the log of
+//! its replay hold the same entries, so they give the same flips.
+
+mod flips;
+mod json;
+pub(crate) mod refold;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+
+use cwts_risk::{Engine, Outcome};
+use cwts_types::{Body, Control, Decision, Entry, Order, OrderKind, entry_flag};
+use rustc_hash::FxHashSet;
+
+pub use flips::{FLIP_BYTES, Flip, Tally};
+
+use crate::GatewayError;
+use crate::reader::read_log;
+use crate::replay::tap::{Tap, replay_tapped};
+use crate::replay::{Progress, ReplayInput, ReplayOptions};
+use flips::FlipRows;
+use refold::{Again, Refold};
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct WhatIfOptions {
+    /// The new limits' path, for errors, and their text.
+    pub limits: (String, Vec<u8>),
+    /// Where to write every flip as a CSV row.
+    pub flips: Option<PathBuf>,
+    /// Flips kept in memory, the first ones; all are counted.
+    pub keep: usize,
+}
+
+/// The answer.
+#[derive(Debug)]
+pub struct WhatIf {
+    /// The whole answer as JSON, schema `cwts/whatif/v1`.
+    pub json: serde_json::Value,
+    /// The first flips, [`FLIP_BYTES`] each.
+    pub flips: Vec<u8>,
+}
+
+/// Asks of a file: its replay under `old` makes the decisions that are compared with.
+///
+/// # Errors
+/// A bad input, bad limits, or a cancellation.
+pub fn whatif_file(
+    input: ReplayInput,
+    old: &ReplayOptions,
+    options: &WhatIfOptions,
+    progress: &Progress,
+) -> Result<WhatIf, GatewayError> {
+    let path = input.path.clone();
+    let mut compare = Compare::new(options)?;
+    let tapped = replay_tapped(input, old, progress, Some(&mut compare))?;
+    compare.note_replay_rules(&tapped.engine);
+    let source = json::Source {
+        kind: "file",
+        path,
+        old_path: old.limits.0.clone(),
+        old_sha256: crate::sha256_hex(&old.limits.1),
+        old_versions: 1,
+        input_sha256: tapped.input_sha256.map(|d| crate::hex(&d)),
+        mapping: Some(tapped.mapping),
+    };
+    compare.finish(source, options)
+}
+
+/// Asks of a log: its own entries under the new limits, beside its own decisions. It is folded
+/// under its own limits as well, and whatever it decided otherwise is counted.
+///
+/// # Errors
+/// There is no log, an entry does not fit, bad limits, or a cancellation.
+pub fn whatif_log(
+    dir: &Path,
+    options: &WhatIfOptions,
+    progress: &Progress,
+) -> Result<WhatIf, GatewayError> {
+    let mut compare = Compare::new(options)?;
+    let mut own = Engine::new();
+    let mut open: Option<(Order, bool, Option<Outcome>)> = None;
+    let tamper = |index: u64, what: String| GatewayError::Log {
+        dir: dir.display().to_string(),
+        source: cwts_audit::LogError::Tamper { file: "wal".to_owned(), offset: index, what },
+    };
+    let mut visit = |index: u64, bytes: &[u8]| {
+        if index.is_multiple_of(PROGRESS_EVERY) {
+            progress.events.store(index, Ordering::Relaxed);
+            if progress.cancelled.load(Ordering::Relaxed) {
+                return Err(GatewayError::Cancelled);
+            }
+        }
+        let entry =
+            Entry::decode(bytes).map_err(|e| tamper(index, format!("entry {index}: {e}")))?;
+        let step = |source| GatewayError::Step { index, source };
+        let outcome = own.step(index, &entry).map_err(step)?;
+        match &entry.body {
+            Body::Order(order, _) => {
+                let replayed = entry.header.flags & entry_flag::REPLAYED != 0;
+                open = Some((*order, replayed, outcome));
+                Ok(())
+            }
+            Body::Decision(decision, _) => {
+                let Some((order, replayed, outcome)) = open.take() else {
+                    return Err(tamper(index, format!("entry {index}: decides no order")));
+                };
+                compare.own(index, decision, outcome.as_ref());
+                compare.order(&order, replayed, decision)
+            }
+            Body::Gap(gap) => {
+                compare.unlogged += gap.count;
+                Ok(())
+            }
+            _ => compare.entry(index, &entry),
+        }
+    };
+    let facts = read_log(dir, &mut visit)?;
+    progress.events.store(facts.size, Ordering::Relaxed);
+    compare.note_replay_rules(&own);
+    let source = json::Source {
+        kind: "log",
+        path: dir.display().to_string(),
+        old_path: "the log's own".to_owned(),
+        old_sha256: crate::sha256_hex(own.limits_text()),
+        old_versions: own.limits_version(),
+        input_sha256: None,
+        mapping: None,
+    };
+    compare.finish(source, options)
+}
+
+/// Old decisions beside new ones.
+struct Compare {
+    refold: Refold,
+    orders: u64,
+    old_accepted: u64,
+    new_accepted: u64,
+    newly_rejected: Tally,
+    newly_accepted: Tally,
+    /// Refused both times, for other reasons.
+    other_reasons: u64,
+    /// Orders on an order that the new limits refused: no decision to compare.
+    left_out_orders: u64,
+    /// Newly accepted orders that came before: their fate is not known.
+    fateless: FxHashSet<u64>,
+    /// Newly rejected for what works or is held alone, after an order without a fate.
+    may_follow: u64,
+    /// Decisions of the log that its own limits do not give.
+    differing: u64,
+    first_differing: Option<u64>,
+    checked: bool,
+    unlogged: u64,
+    kept: Vec<Flip>,
+    keep: usize,
+    rows: Option<FlipRows>,
+    notes: Vec<String>,
+}
+
+impl Compare {
+    fn new(options: &WhatIfOptions) -> Result<Self, GatewayError> {
+        let refold = Refold::new(&options.limits.0, &options.limits.1)?;
+        // After the limits are known to be good: a refused question leaves older rows alone.
+        let rows = options.flips.as_deref().map(FlipRows::create).transpose()?;
+        Ok(Self {
+            refold,
+            orders: 0,
+            old_accepted: 0,
+            new_accepted: 0,
+            newly_rejected: Tally::new(),
+            newly_accepted: Tally::new(),
+            other_reasons: 0,
+            left_out_orders: 0,
+            fateless: FxHashSet::default(),
+            may_follow: 0,
+            differing: 0,
+            first_differing: None,
+            checked: false,
+            unlogged: 0,
+            kept: Vec::new(),
+            keep: options.keep.min(KEEP_MAX),
+            rows,
+            notes: Vec::new(),
+        })
+    }
+
+    /// The log's decision beside what its own limits give.
+    fn own(&mut self, index: u64, logged: &Decision, again: Option<&Outcome>) {
+        self.checked = true;
+        if again.is_none_or(|outcome| outcome.decision != *logged) {
+            self.differing += 1;
+            self.first_differing = self.first_differing.or(Some(index));
+        }
+    }
+
+    fn order(&mut self, order: &Order, replayed: bool, old: &Decision) -> Result<(), GatewayError> {
+        let was_accepted = old.is_accepted();
+        let again = self.refold.order(order, replayed, was_accepted, |_| {});
+        if matches!(order.order_kind(), Some(OrderKind::Cancel | OrderKind::MassCancel)) {
+            return Ok(());
+        }
+        self.orders += 1;
+        self.old_accepted += u64::from(was_accepted);
+        let Again::Decided(own, outcome) = again else {
+            self.left_out_orders += 1;
+            return Ok(());
+        };
+        let reasons = outcome.decision.reasons;
+        let accepted = outcome.decision.is_accepted();
+        self.new_accepted += u64::from(accepted);
+        if accepted == was_accepted {
+            self.other_reasons += u64::from(reasons != old.reasons);
+            return Ok(());
+        }
+        let notional = self.refold.engine.notional(&own).unwrap_or(0);
+        if accepted {
+            self.newly_accepted.add(old.reasons, notional);
+            if order.kind == OrderKind::New as u8 {
+                self.fateless.insert(order.order_id);
+            }
+        } else {
+            self.newly_rejected.add(reasons, notional);
+            let only_sums = reasons.0 & !OF_SUMS == 0;
+            self.may_follow += u64::from(only_sums && !self.fateless.is_empty());
+        }
+        let flip = Flip { order: own, old: old.reasons, new: reasons, notional };
+        if self.kept.len() < self.keep {
+            self.kept.push(flip);
+        }
+        match &mut self.rows {
+            Some(rows) => rows.row(&flip, self.refold.engine.registry()),
+            None => Ok(()),
+        }
+    }
+
+    /// The entries were made by the old file's replay rules; the new file's have no part in it.
+    fn note_replay_rules(&mut self, old: &Engine) {
+        if self.refold.engine.limits().replay != old.limits().replay {
+            self.notes.push(
+                "[replay] of the new limits differs and is not used: the entries were made under \
+                 the old ones"
+                    .to_owned(),
+            );
+        }
+    }
+
+    fn finish(
+        mut self,
+        source: json::Source,
+        options: &WhatIfOptions,
+    ) -> Result<WhatIf, GatewayError> {
+        if let Some(rows) = self.rows.take() {
+            rows.finish()?;
+        }
+        let json = json::document(&self, &source, options);
+        let flips = self.kept.iter().flat_map(|flip| flip.to_bytes()).collect();
+        Ok(WhatIf { json, flips })
+    }
+}
+
+impl Tap for Compare {
+    fn begin(&mut self, engine: &Engine) -> Result<(), GatewayError> {
+        self.refold.adopt(engine.registry())
+    }
+
+    fn entry(&mut self, index: u64, entry: &Entry) -> Result<(), GatewayError> {
+        self.refold.entry(index, entry)
+    }
+
+    fn decided(&mut self, order: &Order, outcome: &Outcome) -> Result<(), GatewayError> {
+        self.order(order, true, &outcome.decision)
+    }
+}
+
+/// Controls on sums of what works and is held: an order without a fate weighs on them for ever.
+const OF_SUMS: u64 = 1 << Control::MaxPosition as u64
+    | 1 << Control::MaxOpenNotional as u64
+    | 1 << Control::CreditLimit as u64;
+/// Entries between two looks at the wish to stop.
+const PROGRESS_EVERY: u64 = 8_192;
+/// Flips kept in memory at most: 80 MB.
+const KEEP_MAX: usize = 1_000_000;

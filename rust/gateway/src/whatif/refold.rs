@@ -1,0 +1,384 @@
+//! The same entries under other limits.
+//!
+//! An engine of its own takes every entry of a log or a replay in, except the limits. Names keep
+//! their meaning and get its own handles, because the other limits may say of an account that it
+//! is another customer's. An order that these limits refuse never existed for them: what follows
+//! on its id is left out (DENIED_UPSTREAM).
+
+use cwts_risk::limits::LimitsFile;
+use cwts_risk::{Engine, Outcome, Registry, Sight};
+use cwts_types::{
+    Body, Entry, Exec, Header, Kill, Order, OrderKind, Reference, Register, RegisterKind, Scope,
+    exec_type,
+};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::GatewayError;
+use crate::start::{names_of, parent_kind, parse_limits};
+
+/// An engine under other limits, in step with entries made under the old ones.
+pub(crate) struct Refold {
+    pub(crate) engine: Engine,
+    file: LimitsFile,
+    /// By kind and the entries' handle: the handle here.
+    handles: [Vec<u32>; KINDS],
+    /// Accepted by the old limits, refused here: nothing on these ids happened.
+    upstream: FxHashSet<u64>,
+    /// A replace that was refused here -> the order that it would have changed.
+    unchanged: FxHashMap<u64, u64>,
+    /// Orders and reports left out.
+    pub(crate) left_out: u64,
+}
+
+/// What became of an order here.
+pub(crate) enum Again {
+    /// Decided: the order with handles of this engine.
+    Decided(Order, Outcome),
+    /// It follows on an order that was refused here.
+    LeftOut,
+}
+
+impl Refold {
+    pub(crate) fn new(path: &str, text: &[u8]) -> Result<Self, GatewayError> {
+        let file = parse_limits(path, text)?;
+        let mut engine = Engine::new();
+        let step = |source| GatewayError::Step { index: 0, source };
+        engine.activate(1, text).map_err(step)?;
+        let mut out = Self {
+            engine,
+            file,
+            handles: Default::default(),
+            upstream: FxHashSet::default(),
+            unchanged: FxHashMap::default(),
+            left_out: 0,
+        };
+        for (kind, parent, name) in names_of(&out.file) {
+            let parent = parent.and_then(|p| out.known(parent_kind(kind)?, &p)).unwrap_or(0);
+            out.register(kind, parent, &name)?;
+        }
+        Ok(out)
+    }
+
+    /// Takes over the names that were registered before the first entry.
+    pub(crate) fn adopt(&mut self, registry: &Registry) -> Result<(), GatewayError> {
+        for kind in PARENTS_FIRST {
+            for (i, name) in registry.names(kind).enumerate() {
+                let handle = i as u32 + 1;
+                let parent = registry.parent(kind, handle).unwrap_or(0);
+                let name = name.to_owned();
+                self.name(&Register { kind, handle, parent, salt: [0; 16], name })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn known(&self, kind: RegisterKind, name: &str) -> Option<u32> {
+        self.engine.registry().handle(kind, name)
+    }
+
+    fn register(
+        &mut self,
+        kind: RegisterKind,
+        parent: u32,
+        name: &str,
+    ) -> Result<u32, GatewayError> {
+        if let Some(handle) = self.known(kind, name) {
+            return Ok(handle);
+        }
+        let handle = self.engine.registry().len(kind) + 1;
+        let register = Register { kind, handle, parent, salt: [0; 16], name: name.to_owned() };
+        let failed = |source| GatewayError::Step { index: 0, source };
+        self.engine.register(&register).map_err(failed)?;
+        Ok(handle)
+    }
+
+    /// A name of the entries: these limits say whose it is, and where they say nothing the
+    /// entries do.
+    fn name(&mut self, register: &Register) -> Result<(), GatewayError> {
+        let Register { kind, parent, ref name, .. } = *register;
+        let entries = parent_kind(kind).map_or(0, |kind| self.handle(kind, parent));
+        let parent = match kind {
+            RegisterKind::Customer => match self.file.customers.get(name) {
+                Some(customer) => self.parent(RegisterKind::Desk, customer.desk.clone()),
+                None => entries,
+            },
+            RegisterKind::Account => {
+                let accounts = &self.file.accounts;
+                let own = accounts.get(name).or_else(|| accounts.get(cwts_risk::limits::ANY));
+                match own.map(|account| account.customer.clone()) {
+                    Some(customer) => self.parent(RegisterKind::Customer, customer),
+                    None => entries,
+                }
+            }
+            // A venue is a fact and no limit; these limits may leave it unsaid.
+            _ => entries,
+        };
+        let handle = self.register(kind, parent, name)?;
+        let handles = &mut self.handles[kind as usize];
+        let wanted = register.handle as usize + 1;
+        if handles.len() < wanted {
+            handles.resize(wanted, UNKNOWN);
+        }
+        handles[register.handle as usize] = handle;
+        Ok(())
+    }
+
+    fn parent(&self, kind: RegisterKind, name: Option<String>) -> u32 {
+        name.and_then(|name| self.known(kind, &name)).unwrap_or(0)
+    }
+
+    /// The handle here of a handle of the entries; 0 stays nobody.
+    fn handle(&self, kind: RegisterKind, handle: u32) -> u32 {
+        if handle == 0 {
+            return 0;
+        }
+        self.handles[kind as usize].get(handle as usize).copied().unwrap_or(UNKNOWN)
+    }
+
+    /// Takes an entry in that is neither an order nor a decision.
+    pub(crate) fn entry(&mut self, index: u64, entry: &Entry) -> Result<(), GatewayError> {
+        let body = match &entry.body {
+            Body::Register(register) => return self.name(register),
+            Body::Exec(exec) => match self.exec(exec) {
+                Some(exec) => Body::Exec(exec),
+                None => return Ok(()),
+            },
+            Body::ReleaseDenied(denied) if self.upstream.remove(&denied.order_id) => {
+                self.left_out += 1;
+                return Ok(());
+            }
+            Body::Reference(reference) => {
+                let instrument = self.handle(RegisterKind::Instrument, reference.instrument);
+                Body::Reference(Reference { instrument, ..*reference })
+            }
+            Body::Kill(kill) => {
+                let handle = RegisterKind::from_code(kill.scope.kind as u8)
+                    .map_or(0, |kind| self.handle(kind, kill.scope.handle));
+                let scope = Scope { kind: kill.scope.kind, handle };
+                Body::Kill(Kill { scope, ..kill.clone() })
+            }
+            Body::Resume(_) | Body::ReleaseDenied(_) | Body::Tick => entry.body.clone(),
+            // Limits are ours, orders come with their decision, the rest changes no state.
+            _ => return Ok(()),
+        };
+        let header = Header { utc_ns: entry.header.utc_ns, ..Header::default() };
+        let step = |source| GatewayError::Step { index, source };
+        self.engine.step(index, &Entry { header, body }).map_err(step)?;
+        Ok(())
+    }
+
+    /// A report, unless it is on an order that was refused here.
+    fn exec(&mut self, exec: &Exec) -> Option<Exec> {
+        if !self.upstream.contains(&exec.order_id) {
+            return Some(*exec);
+        }
+        self.left_out += 1;
+        let ends = matches!(
+            exec.exec_type,
+            exec_type::CANCELED | exec_type::EXPIRED | exec_type::DONE_FOR_DAY
+        );
+        if !ends && exec.exec_type != exec_type::REJECTED {
+            return None;
+        }
+        self.upstream.remove(&exec.order_id);
+        // The order that was not replaced here still works: its end is an end here too.
+        let order_id = self.unchanged.remove(&exec.order_id)?;
+        ends.then_some(Exec { order_id, ..*exec })
+    }
+
+    /// Decides an order that the old limits accepted or refused.
+    pub(crate) fn order(
+        &mut self,
+        order: &Order,
+        replayed: bool,
+        was_accepted: bool,
+        seen: impl FnOnce(Sight<'_>),
+    ) -> Again {
+        let mut own = *order;
+        own.instrument = self.handle(RegisterKind::Instrument, order.instrument);
+        own.account = self.handle(RegisterKind::Account, order.account);
+        own.strategy = self.handle(RegisterKind::Strategy, order.strategy);
+        let kind = order.order_kind();
+        if kind != Some(OrderKind::New) && self.upstream.contains(&order.ref_id) {
+            let target = self.unchanged.get(&order.ref_id).copied();
+            if kind == Some(OrderKind::Replace) {
+                self.left_out += 1;
+                if was_accepted {
+                    self.upstream.insert(order.order_id);
+                    target.and_then(|target| self.unchanged.insert(order.order_id, target));
+                }
+                return Again::LeftOut;
+            }
+            if replayed && order.qty <= 0 {
+                self.upstream.remove(&order.ref_id);
+                self.unchanged.remove(&order.ref_id);
+            }
+            let Some(target) = target else {
+                self.left_out += 1;
+                return Again::LeftOut;
+            };
+            own.ref_id = target;
+        }
+        let outcome = self.engine.decide_seen(&own, replayed, seen);
+        let accepted = outcome.decision.is_accepted();
+        if accepted {
+            self.upstream.remove(&order.order_id);
+        } else if was_accepted {
+            self.upstream.insert(order.order_id);
+            if kind == Some(OrderKind::Replace) {
+                self.unchanged.insert(order.order_id, order.ref_id);
+            }
+        }
+        Again::Decided(own, outcome)
+    }
+}
+
+/// A handle that no registry gives.
+const UNKNOWN: u32 = u32::MAX;
+/// Codes of [`RegisterKind`], 0 included.
+const KINDS: usize = 8;
+/// Kinds of name, each after those of its parents.
+const PARENTS_FIRST: [RegisterKind; 6] = [
+    RegisterKind::Desk,
+    RegisterKind::Customer,
+    RegisterKind::Account,
+    RegisterKind::Strategy,
+    RegisterKind::Venue,
+    RegisterKind::Instrument,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cwts_types::ReleaseDenied;
+
+    const LIMITS: &str = r#"
+schema = 1
+unlisted = "off"
+[firm]
+credit = "1_000"
+[account.A]
+max_order_qty = 10
+"#;
+
+    fn refold() -> Refold {
+        let mut refold = Refold::new("limits.toml", LIMITS.as_bytes()).unwrap();
+        // The entries have another account first: handles differ.
+        for (kind, handle, name) in [
+            (RegisterKind::Account, 1, "B"),
+            (RegisterKind::Account, 2, "A"),
+            (RegisterKind::Strategy, 1, "S"),
+            (RegisterKind::Instrument, 1, "X"),
+        ] {
+            let name = name.to_owned();
+            refold.name(&Register { kind, handle, parent: 0, salt: [0; 16], name }).unwrap();
+        }
+        refold
+    }
+
+    fn order(order_id: u64, qty: i64) -> Order {
+        Order {
+            seq: order_id * 2,
+            ts: order_id,
+            px: 1_000_000_000,
+            qty,
+            order_id,
+            ref_id: 0,
+            instrument: 1,
+            account: 2,
+            strategy: 1,
+            kind: OrderKind::New as u8,
+            side: 1,
+            type_tif: 2,
+            flags: 0,
+        }
+    }
+
+    fn decide(refold: &mut Refold, order: &Order) -> Option<bool> {
+        match refold.order(order, false, true, |_| {}) {
+            Again::Decided(own, outcome) => {
+                assert_eq!(own.account, 1, "A is the first account of these limits");
+                Some(outcome.decision.is_accepted())
+            }
+            Again::LeftOut => None,
+        }
+    }
+
+    fn entry(refold: &mut Refold, body: Body) {
+        refold.entry(9, &Entry { header: Header::default(), body }).unwrap();
+    }
+
+    #[test]
+    fn an_order_that_was_not_released_is_not_released_here_either() {
+        let mut refold = refold();
+        let denied =
+            |order_id| Body::ReleaseDenied(ReleaseDenied { order_seq: 0, order_id, kill_epoch: 1 });
+        assert_eq!(decide(&mut refold, &order(1, 5)), Some(true));
+        entry(&mut refold, denied(1));
+        assert!(!refold.engine.is_working(1) && refold.engine.firm_open() == 0);
+        assert_eq!(decide(&mut refold, &order(2, 50)), Some(false));
+        entry(&mut refold, denied(2));
+        assert_eq!(refold.left_out, 1);
+    }
+
+    #[test]
+    fn what_follows_on_a_refused_order_is_left_out() {
+        let mut refold = refold();
+        assert_eq!(decide(&mut refold, &order(1, 50)), Some(false));
+        let fill = Exec { order_id: 1, exec_type: exec_type::TRADE, last_qty: 50, ..exec() };
+        entry(&mut refold, Body::Exec(fill));
+        let replace = Order { order_id: 2, ref_id: 1, kind: 2, ..order(2, 5) };
+        assert_eq!(decide(&mut refold, &replace), None);
+        let cancel = Order { order_id: 3, ref_id: 2, kind: 3, qty: 0, ..order(3, 0) };
+        assert_eq!(decide(&mut refold, &cancel), None);
+        assert_eq!((refold.left_out, refold.engine.counters().unknown_execs), (3, 0));
+    }
+
+    #[test]
+    fn a_refused_replace_leaves_its_order_and_the_end_of_both() {
+        let mut refold = refold();
+        assert_eq!(decide(&mut refold, &order(1, 5)), Some(true));
+        let replace = Order { order_id: 2, ref_id: 1, kind: 2, ..order(2, 50) };
+        assert_eq!(decide(&mut refold, &replace), Some(false));
+        // A fill of the replaced order is of an order that was not there.
+        let fill = Exec { order_id: 2, exec_type: exec_type::TRADE, last_qty: 20, ..exec() };
+        entry(&mut refold, Body::Exec(fill));
+        assert_eq!(refold.engine.filled(1), Some(0));
+        let cancel = Order { order_id: 3, ref_id: 2, kind: 3, qty: 0, ..order(3, 0) };
+        assert_eq!(decide(&mut refold, &cancel), Some(true));
+        assert_eq!(refold.engine.counters().unknown_orders, 0, "it names the order that works");
+        let end = Exec { order_id: 2, exec_type: exec_type::CANCELED, ..exec() };
+        entry(&mut refold, Body::Exec(end));
+        assert!(!refold.engine.is_working(1));
+        assert_eq!(refold.engine.firm_open(), 0);
+    }
+
+    #[test]
+    fn an_account_that_nobody_registered_stays_unknown() {
+        let mut refold = refold();
+        for account in [0, 77] {
+            let unknown = Order { account, ..order(1, 1) };
+            let Again::Decided(_, outcome) = refold.order(&unknown, false, false, |_| {}) else {
+                panic!("an order on its own is decided");
+            };
+            let first = outcome.decision.reasons.first();
+            assert_eq!(first, Some(cwts_types::Control::UnknownHandle));
+        }
+    }
+
+    fn exec() -> Exec {
+        Exec {
+            seq: 0,
+            ts: 9,
+            order_id: 0,
+            exec_id: 0,
+            last_px: 0,
+            last_qty: 0,
+            cum_qty: 0,
+            venue: 0,
+            exec_type: 0,
+            ord_status: 0,
+            flags: 0,
+        }
+    }
+}
