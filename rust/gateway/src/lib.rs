@@ -13,6 +13,7 @@ mod request;
 mod start;
 mod story;
 mod switch;
+pub mod torture;
 
 pub use clock::{Clock, Now, system_utc_ns};
 pub use control::{HaltOptions, RANK_OPERATOR, RANK_RISK, raise};
