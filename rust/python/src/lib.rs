@@ -10,6 +10,7 @@ mod gateway;
 mod order;
 mod replay;
 mod table;
+mod torture;
 
 /// See the `cwts` package: nothing here is public by itself.
 #[pyo3::pymodule(gil_used = false)]
@@ -32,6 +33,8 @@ mod _core {
     use crate::order::Order;
     #[pymodule_export]
     use crate::replay::{Replay, generate};
+    #[pymodule_export]
+    use crate::torture::{torture_check, torture_input, torture_run, torture_targets};
     /// `release`, or a benchmark refuses to run.
     #[pymodule_export]
     const BUILD_PROFILE: &str = if cfg!(debug_assertions) { "debug" } else { "release" };
