@@ -151,6 +151,10 @@ def answers(  # noqa: PLR0915 - one statement a name of the stub
     for name in ("events_done", "orders", "decisions", "labels"):
         ask(f"Replay.{name}", lambda name=name: getattr(replay, name))
     ask("Replay.cancel", replay.cancel)
+    ask("torture_targets", core.torture_targets)
+    ask("torture_check", lambda: core.torture_check("entry", b""))
+    ask("torture_input", lambda: core.torture_input("entry", seed=1, case=1))
+    ask("torture_run", lambda: core.torture_run("entry", seed=1, first=0, cases=1))
 
     refused("CwtsError", core.CwtsError, lambda: gateway.submit(order))
     refused("LimitsError", core.LimitsError, lambda: core.check_limits(b"x = 1", "x"))

@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "resume": ("cwts.cli.resume", "Lift a hold; it takes two people."),
     "log": ("cwts.cli.log", "Verify a log."),
     "limits": ("cwts.cli.limits", "Check, show and suggest limits files."),
+    "torture": ("cwts.cli.torture", "Feed hostile input to every parser."),
     "bench": ("cwts.bench.cli", "Measure, side by side with the peers."),
 }
 

@@ -11,6 +11,7 @@ mod arrow_ipc;
 mod batch;
 mod cells;
 mod footer;
+mod pages;
 mod parquet_file;
 mod write;
 
@@ -19,11 +20,27 @@ pub use batch::BatchRows;
 pub use parquet_file::ParquetEvents;
 pub use write::{ArrowFileWriter, ParquetFileWriter, event_schema, events_to_batch};
 
+use crate::compress::RATIO_MAX;
 use crate::error::{FeedError, FeedErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Field metadata: decimal places of an integer price column; 9 when absent.
 pub const SCALE_KEY: &str = "cwts.scale";
+
+/// What a message or page may announce as its unpacked size, however small it is packed.
+pub const UNPACKED_FREE_BYTES: u64 = 8 << 20;
+
+/// Refuses an announced size that the packed bytes cannot have: memory is reserved from it before
+/// a byte is unpacked.
+fn check_growth(what: &str, unpacked_bytes: u64, packed_bytes: u64) -> Result<(), FeedError> {
+    if unpacked_bytes > UNPACKED_FREE_BYTES.max(packed_bytes.saturating_mul(RATIO_MAX)) {
+        let detail = format!(
+            "{what} of {unpacked_bytes} bytes from {packed_bytes}: more than {RATIO_MAX} to one"
+        );
+        return Err(FeedError::new(FeedErrorKind::LengthOutOfBound, detail));
+    }
+    Ok(())
+}
 
 /// Runs a call into the arrow family; its errors and its panics become CORRUPT.
 ///

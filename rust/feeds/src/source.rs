@@ -134,7 +134,7 @@ impl<'a> OpenedEvents<'a> {
             Input::Stream(reader) => Feed::of_reader(reader, options)?,
             #[cfg(feature = "columnar")]
             Input::File(mut file) => {
-                if is_parquet(&mut *file)? && matches!(format, None | Some(Format::Parquet)) {
+                if is_parquet(&mut *file, format)? {
                     let pipe = Pipe::Parquet(Box::new(ParquetEvents::of_file(file, options)?));
                     return Ok(Self { format: Format::Parquet, pipe });
                 }
@@ -209,16 +209,22 @@ impl Pushed<'_> {
     }
 }
 
-/// Whether `file` starts as Parquet does; leaves it at its start.
+/// Whether `file` is to be read in place as Parquet; leaves it at its start. It is sniffed as any
+/// other input is: its first bytes alone do not say what else it may be.
 #[cfg(feature = "columnar")]
-fn is_parquet(file: &mut dyn ReadSeek) -> Result<bool, FeedError> {
+fn is_parquet(file: &mut dyn ReadSeek, format: Option<Format>) -> Result<bool, FeedError> {
     let failed = |error: std::io::Error| {
         FeedError::new(FeedErrorKind::IoFailed, format!("the reader failed: {error}"))
     };
-    let mut magic = Vec::with_capacity(4);
-    file.take(4).read_to_end(&mut magic).map_err(failed)?;
+    let mut head = Vec::new();
+    file.take(SNIFF_BYTES as u64).read_to_end(&mut head).map_err(failed)?;
     file.rewind().map_err(failed)?;
-    Ok(magic == b"PAR1")
+    if !head.starts_with(b"PAR1") {
+        return Ok(false);
+    }
+    let whole = head.len() < SNIFF_BYTES;
+    let format = format.map_or_else(|| sniff(&head, whole), Ok)?;
+    Ok(format == Format::Parquet)
 }
 
 impl EventSource for OpenedEvents<'_> {

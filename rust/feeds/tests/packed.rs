@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{decode, decode_bytes, gzip, xz, zip, zstd};
+use common::{Dribble, decode, decode_bytes, gzip, xz, zip, zstd};
 use cwts_feeds::compress::{Compression, RATIO_FREE_BYTES};
 use cwts_feeds::error::FeedErrorKind;
 use cwts_feeds::source::{Input, OpenOptions};
@@ -179,5 +179,19 @@ fn no_bytes_are_an_error_of_their_own() {
     ] {
         let error = decode(Input::Bytes(&packed), format, &OpenOptions::default()).error.unwrap();
         assert_eq!(error.kind, FeedErrorKind::EmptyInput);
+    }
+}
+
+#[test]
+fn what_a_file_may_be_does_not_depend_on_how_it_is_opened() {
+    let bytes = b"PAR1\n8=FIX.4.4|9=65|35=D|";
+    let inputs = [
+        Input::Bytes(bytes),
+        Input::Stream(Box::new(Dribble(bytes, 3))),
+        Input::File(Box::new(io::Cursor::new(bytes.to_vec()))),
+    ];
+    for input in inputs {
+        let error = decode(input, None, &OpenOptions::default()).error.unwrap();
+        assert_eq!(error.kind, FeedErrorKind::AmbiguousFormat, "{error}");
     }
 }

@@ -14,6 +14,7 @@ mod start;
 mod story;
 pub mod suggest;
 mod switch;
+pub mod torture;
 pub mod whatif;
 
 pub use clock::{Clock, Now, system_utc_ns};

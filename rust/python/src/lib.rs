@@ -10,6 +10,7 @@ mod gateway;
 mod order;
 mod replay;
 mod table;
+mod torture;
 mod whatif;
 
 /// See the `cwts` package: nothing here is public by itself.
@@ -33,6 +34,8 @@ mod _core {
     use crate::order::Order;
     #[pymodule_export]
     use crate::replay::{Replay, generate};
+    #[pymodule_export]
+    use crate::torture::{torture_check, torture_input, torture_run, torture_targets};
     #[pymodule_export]
     use crate::whatif::{Suggest, WhatIf};
     /// `release`, or a benchmark refuses to run.

@@ -4,7 +4,7 @@
 //! seek. A message is collected whole, checked, and only then handed to the arrow crate: what it
 //! allocates follows from lengths that were compared with the bytes at hand.
 
-use super::{BatchRows, contained};
+use super::{BatchRows, check_growth, contained};
 use crate::decoder::{Counts, Decoder};
 use crate::error::{FeedError, FeedErrorKind};
 use crate::event::{Event, Names};
@@ -245,6 +245,7 @@ fn check_batch(batch: &RecordBatch<'_>, body: &[u8]) -> Result<(), FeedError> {
                 unpacked_bytes =
                     unpacked_bytes.saturating_add(u64::try_from(len).unwrap_or(u64::MAX));
                 check_length("unpacked body", unpacked_bytes)?;
+                check_growth("unpacked body", unpacked_bytes, body.len() as u64)?;
             }
         }
     }

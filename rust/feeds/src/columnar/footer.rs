@@ -1,4 +1,4 @@
-//! A walk over a Parquet footer before the parquet crate sees it.
+//! A walk over a Parquet footer, and over the heads of pages, before the parquet crate sees them.
 //!
 //! Source: the Thrift compact protocol, as `parquet.thrift` uses it. The crate reserves memory for
 //! some lists by their announced size; here every list must hold what it announces.
@@ -7,6 +7,42 @@ use crate::error::{FeedError, FeedErrorKind};
 
 /// A footer of this size describes some 100,000 row groups.
 pub(super) const FOOTER_BYTES_MAX: u64 = 16 << 20;
+
+/// The head of a page, as far as memory depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PageHead {
+    /// Bytes of the head itself.
+    pub(super) head_bytes: u64,
+    /// Announced size of the page, unpacked.
+    pub(super) unpacked_bytes: u64,
+    /// Bytes of the page behind the head.
+    pub(super) packed_bytes: u64,
+}
+
+/// Reads the page head at the front of `bytes`; None where it is not whole or no head.
+pub(super) fn page_head(bytes: &[u8]) -> Option<PageHead> {
+    let mut walk = Walk { rest: bytes };
+    let (mut id, mut sizes) = (0, [None; 2]);
+    loop {
+        let head = walk.byte()?;
+        if head == 0 {
+            break;
+        }
+        id = if head >> 4 == 0 { walk.zigzag()? } else { id + i64::from(head >> 4) };
+        match (id, head & 0x0f) {
+            (PAGE_UNPACKED | PAGE_PACKED, INTEGER) => {
+                sizes[usize::from(id == PAGE_PACKED)] = Some(u64::try_from(walk.zigzag()?).ok()?);
+            }
+            (_, kind) => walk.value(kind, 1)?,
+        }
+    }
+    let [unpacked_bytes, packed_bytes] = sizes;
+    Some(PageHead {
+        head_bytes: (bytes.len() - walk.rest.len()) as u64,
+        unpacked_bytes: unpacked_bytes?,
+        packed_bytes: packed_bytes?,
+    })
+}
 
 /// Checks that the structure in `bytes` is complete.
 pub(super) fn check(bytes: &[u8]) -> Result<(), FeedError> {
@@ -42,6 +78,11 @@ impl Walk<'_> {
             }
         }
         None
+    }
+
+    fn zigzag(&mut self) -> Option<i64> {
+        let value = self.varint()?;
+        Some((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
     fn value(&mut self, kind: u8, depth: u32) -> Option<()> {
@@ -116,7 +157,11 @@ impl Walk<'_> {
     }
 }
 
+const INTEGER: u8 = 5;
 const STRUCT: u8 = 12;
+/// Fields of `PageHeader`.
+const PAGE_UNPACKED: i64 = 2;
+const PAGE_PACKED: i64 = 3;
 /// Parquet's own structures nest less than ten deep.
 const DEPTH_MAX: u32 = 32;
 
@@ -135,10 +180,24 @@ mod tests {
         assert!(check(&[0x1c; 100]).is_err());
     }
 
+    #[test]
+    fn a_page_head_gives_its_sizes_and_its_length() {
+        // Type 0, sizes 300 and 21, a checksum behind, an empty structure; then the page.
+        let head = [0x15, 0, 0x15, 0xd8, 0x04, 0x15, 0x2a, 0x15, 1, 0x1c, 0, 0, 0xaa];
+        let read = PageHead { head_bytes: 12, unpacked_bytes: 300, packed_bytes: 21 };
+        assert_eq!(page_head(&head), Some(read));
+        for cut in 0..12 {
+            assert_eq!(page_head(&head[..cut]), None, "cut at {cut}");
+        }
+        assert_eq!(page_head(&[0x25, 1, 0x15, 0x2a, 0]), None, "a negative size");
+        assert_eq!(page_head(&[0x15, 0, 0]), None, "no sizes");
+    }
+
     proptest! {
         #[test]
         fn any_bytes_end(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = check(&bytes);
+            let _ = page_head(&bytes);
         }
     }
 }

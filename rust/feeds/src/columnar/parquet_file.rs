@@ -1,7 +1,7 @@
 //! Parquet as a source of events, from memory or from an open file.
 
 use super::arrow_ipc::contained_feed;
-use super::{BatchRows, contained, footer};
+use super::{BatchRows, contained, footer, pages};
 use crate::compress::Compression;
 use crate::csv::Columns;
 use crate::decoder::{BATCH_EVENTS, CHUNK_BYTES};
@@ -56,18 +56,29 @@ impl ParquetEvents {
     }
 
     fn open(
-        chunks: impl ChunkReader + 'static,
+        chunks: impl ChunkReader + Clone + 'static,
         facts: InputFacts,
         options: &OpenOptions,
     ) -> Result<Self, FeedError> {
-        let builder = contained("footer", || ParquetRecordBatchReaderBuilder::try_new(chunks))?;
+        let builder =
+            contained("footer", || ParquetRecordBatchReaderBuilder::try_new(chunks.clone()))?;
         let schema = builder.schema().clone();
         let header: Vec<&[u8]> =
             schema.fields().iter().map(|field| field.name().as_bytes()).collect();
         // Columns that no event carries are not even read.
         let (columns, ignored) = Columns::of_header(&header)?;
-        let roots = (0..header.len()).filter(|&at| columns.holds(at));
-        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+        let held: Vec<usize> = (0..header.len()).filter(|&at| columns.holds(at)).collect();
+        let tree = builder.parquet_schema();
+        for group in builder.metadata().row_groups() {
+            for (leaf, column) in group.columns().iter().enumerate() {
+                if held.contains(&tree.get_column_root_idx(leaf)) {
+                    let range = || Ok::<_, FeedError>(column.byte_range());
+                    let (start, len) = contained("column chunk", range)?;
+                    pages::check(&chunks, start, len)?;
+                }
+            }
+        }
+        let mask = ProjectionMask::roots(builder.parquet_schema(), held);
         let batches = contained("footer", || {
             builder.with_projection(mask).with_batch_size(BATCH_EVENTS).build()
         })?;
@@ -171,6 +182,7 @@ fn check_footer(file: &mut (impl Read + Seek + ?Sized)) -> Result<(), FeedError>
 }
 
 /// An open file as parquet wants it: readable at any place from a shared reference.
+#[derive(Clone)]
 struct FileChunks {
     file: Arc<Mutex<Box<dyn ReadSeek>>>,
     bytes: u64,

@@ -22,7 +22,7 @@ type Word = [u32; LANES];
 
 /// One keystream and the place reached in it.
 #[derive(Debug, Clone)]
-pub(crate) struct ChaCha8 {
+pub struct ChaCha8 {
     key: [u32; 8],
     nonce: u64,
     /// Number of the next block to compute.
@@ -34,7 +34,7 @@ pub(crate) struct ChaCha8 {
 
 impl ChaCha8 {
     /// Stream `stream` of `seed`: the key is the seed, little-endian, then zeros.
-    pub(crate) fn new(seed: u64, stream: u64) -> Self {
+    pub fn new(seed: u64, stream: u64) -> Self {
         let mut key = [0; 8];
         key[0] = seed as u32;
         key[1] = (seed >> 32) as u32;
@@ -47,7 +47,7 @@ impl ChaCha8 {
 
     /// The next 32 bits.
     #[inline(always)]
-    pub(crate) fn next_u32(&mut self) -> u32 {
+    pub fn next_u32(&mut self) -> u32 {
         if self.next >= BUFFER_WORDS {
             self.refill();
         }
@@ -59,7 +59,7 @@ impl ChaCha8 {
     /// A whole number in `0..bound`; the bias of at most `bound / 2^32` is far below what the
     /// generator's statistics can show.
     #[inline(always)]
-    pub(crate) fn below(&mut self, bound: u32) -> u32 {
+    pub fn below(&mut self, bound: u32) -> u32 {
         ((u64::from(self.next_u32()) * u64::from(bound)) >> 32) as u32
     }
 

@@ -23,9 +23,9 @@ mod table;
 mod tests;
 
 pub use self::anomaly::{AnomalyKind, AnomalySet, Label};
+pub use self::chacha::ChaCha8;
 pub use self::profile::Profile;
 
-use self::chacha::ChaCha8;
 use self::clock::Clock;
 use self::flow::Flow;
 use self::inject::{Injector, Surroundings};
