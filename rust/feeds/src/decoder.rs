@@ -4,6 +4,7 @@
 
 pub use crate::error::{FeedError, FeedErrorKind};
 use crate::event::{Event, Names};
+use crate::source::AssetClass;
 
 /// Events that one call of [`Decoder::push`] appends at most.
 pub const BATCH_EVENTS: usize = 8_192;
@@ -52,5 +53,10 @@ pub trait Decoder: Send {
     /// Columns of the file that no event carries.
     fn ignored_columns(&self) -> &[String] {
         &[]
+    }
+
+    /// What is traded, where the file itself says it.
+    fn asset_class(&self) -> Option<AssetClass> {
+        None
     }
 }

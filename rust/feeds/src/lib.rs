@@ -10,6 +10,7 @@ pub mod decimal;
 pub mod decoder;
 pub mod error;
 pub mod event;
+pub mod inject;
 mod intern;
 pub mod lobster;
 pub mod rfc3339;

@@ -10,6 +10,7 @@ use crate::csv::CsvDecoder;
 use crate::decoder::{Counts, Decoder};
 use crate::error::{FeedError, FeedErrorKind};
 use crate::event::{Event, Names};
+use crate::inject::{Injected, Label};
 use crate::lobster::LobsterDecoder;
 use crate::sniff::{Format, SNIFF_BYTES, sniff};
 use std::io::{Read, Seek};
@@ -36,6 +37,37 @@ pub trait EventSource: Send {
 
     /// What is known of the input so far.
     fn facts(&self) -> InputFacts;
+
+    /// What is traded, where the input itself says it; most formats do not.
+    fn asset_class(&self) -> Option<AssetClass> {
+        None
+    }
+
+    /// What was put between the input's own events, if anything was.
+    fn injected(&self) -> Option<Injected> {
+        None
+    }
+
+    /// The labels of the injected anomalies that began since the last call.
+    fn take_labels(&mut self) -> Vec<Label> {
+        Vec::new()
+    }
+}
+
+/// What is traded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssetClass {
+    /// Contracts of a futures exchange.
+    Future,
+}
+
+impl AssetClass {
+    /// The name on the surface.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Future => "future",
+        }
+    }
 }
 
 /// A reader that can also move, for Parquet.
@@ -246,6 +278,14 @@ impl EventSource for OpenedEvents<'_> {
             Pipe::Pushed(pushed) => pushed.feed.facts(self.format, pushed.decoder.counts()),
             #[cfg(feature = "columnar")]
             Pipe::Parquet(events) => events.facts(),
+        }
+    }
+
+    fn asset_class(&self) -> Option<AssetClass> {
+        match &self.pipe {
+            Pipe::Pushed(pushed) => pushed.decoder.asset_class(),
+            #[cfg(feature = "columnar")]
+            Pipe::Parquet(_) => None,
         }
     }
 }
