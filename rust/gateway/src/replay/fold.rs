@@ -33,6 +33,9 @@ pub(super) struct Fold<'o> {
     pub(super) options: &'o ReplayOptions,
     pub(super) mapping: Mapping,
     pub(super) replace_apply: bool,
+    /// Whether the quantity of a replace is what rests from then on, as a market tells it; an
+    /// order's own quantity includes what was filled of it.
+    pub(super) replace_rests: bool,
     instruments: Vec<u32>,
     accounts: Vec<u32>,
     strategies: Vec<u32>,
@@ -71,6 +74,7 @@ impl<'o> Fold<'o> {
             options,
             mapping,
             replace_apply,
+            replace_rests: false,
             instruments: Vec::new(),
             accounts: Vec::new(),
             strategies: Vec::new(),
@@ -331,6 +335,8 @@ impl<'o> Fold<'o> {
             self.stats.orphan(&self.foreign, target);
             return Ok(());
         }
+        let filled = if self.replace_rests { self.engine.filled(target) } else { None };
+        let event = &Event { qty: event.qty.saturating_add(filled.unwrap_or(0)), ..*event };
         if self.replace_apply {
             return self.report(event, target, exec_type::REPLACED, event.px, event.qty, 0);
         }
