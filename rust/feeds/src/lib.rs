@@ -1,6 +1,7 @@
 //! Decoders of market files, and the generator of order flow. No clock, no threads, no I/O.
 #![forbid(unsafe_code)]
 
+mod asset;
 #[cfg(feature = "columnar")]
 pub mod columnar;
 pub mod compress;

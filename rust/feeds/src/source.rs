@@ -3,6 +3,7 @@
 //! Invariant: the hash, the byte count and the record count cover exactly what was decoded; they
 //! are final when [`EventSource::next_batch`] has returned false.
 
+pub use crate::asset::AssetClass;
 #[cfg(feature = "columnar")]
 use crate::columnar::{ArrowDecoder, ParquetEvents};
 use crate::compress::{Compression, OUTPUT_BYTES_MAX, sniff_compression};
@@ -51,22 +52,6 @@ pub trait EventSource: Send {
     /// The labels of the injected anomalies that began since the last call.
     fn take_labels(&mut self) -> Vec<Label> {
         Vec::new()
-    }
-}
-
-/// What is traded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AssetClass {
-    /// Contracts of a futures exchange.
-    Future,
-}
-
-impl AssetClass {
-    /// The name on the surface.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Future => "future",
-        }
     }
 }
 
