@@ -19,12 +19,15 @@ __all__ = [
     "PermissionDeniedError",
     "Replay",
     "ScopeError",
+    "SynthFlow",
     "TamperError",
     "apply_requests",
+    "asset_class",
     "check_limits",
     "controls",
     "explain",
     "generate",
+    "profiles",
     "request_halt",
     "request_resume",
     "schema",
@@ -205,6 +208,7 @@ class Replay:
         seed: int = 0,
         anomalies: bool = False,
         instruments: int = 8,
+        inject: int | None = None,
     ) -> Replay: ...
     def run(self) -> str: ...
     @property
@@ -217,7 +221,24 @@ class Replay:
     @property
     def labels(self) -> str: ...
 
+@final
+class SynthFlow:
+    """Generated flow as an Arrow stream, drawn anew for each reader."""
+
+    def __new__(
+        cls,
+        *,
+        profile: str,
+        events: int,
+        seed: int,
+        anomalies: bool = False,
+        instruments: int = 8,
+    ) -> SynthFlow: ...
+    def labels(self) -> str: ...
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
+
 def apply_requests(dir: str, keys: str | None = None) -> dict[str, Any]: ...
+def asset_class(path: str, format: str | None = None) -> str | None: ...
 def check_limits(text: bytes, path: str) -> dict[str, Any]: ...
 def controls() -> list[dict[str, Any]]: ...
 def explain(dir: str, order_id: int) -> dict[str, Any]: ...
@@ -231,6 +252,7 @@ def generate(
     anomalies: bool = False,
     instruments: int = 8,
 ) -> str: ...
+def profiles() -> list[str]: ...
 def request_halt(
     dir: str, scope: str, *, reason: str, actor: str, reduce_only: bool = False
 ) -> dict[str, Any]: ...

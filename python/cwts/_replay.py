@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cwts import _core
-from cwts.datasets import DEFAULT_LIMITS, default_limits
+from cwts.datasets import read_limits
 from cwts.errors import input_error
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class ReplayResult:
     json: Mapping[str, Any] = field(repr=False)
     order_records: bytes = field(default=b"", repr=False)
     decision_records: bytes = field(default=b"", repr=False)
-    #: One JSON object a line: the anomalies that a generated run held.
+    #: One JSON object a line: the anomalies that were generated, or injected into the file.
     labels: str = field(default="", repr=False)
 
     @property
@@ -141,6 +141,7 @@ def replay(
     keep: bool = True,
     progress: Callable[[int], object] | None = None,
     keys: str | os.PathLike[str] | None = None,
+    anomalies: int | None = None,
 ) -> ReplayResult:
     """Run every order of a file through the limits.
 
@@ -149,7 +150,8 @@ def replay(
     path : path-like
         Order flow: LOBSTER messages or the CWTS format as CSV, Parquet or Arrow, also packed.
     limits : path-like, optional
-        The limits file. Default: the limits that come with cwts.
+        The limits file, or ``"equity"`` or ``"future"`` for those that come with cwts. Default:
+        the latter for a file that itself says that it holds futures, else the former.
     log : path-like, optional
         Where to write the log: a directory that is absent or empty. What the run was (time,
         files, figures) goes to ``run.json`` in a directory with ``.run`` at its name's end.
@@ -171,6 +173,10 @@ def replay(
         Called with the number of events so far, a few times a second.
     keys : path-like, optional
         Folder of the key that signs the log. Default: ``$CWTS_KEYS``, else the user's.
+    anomalies : int, optional
+        Put eight known anomalies between the file's orders, at places that this seed draws. The
+        result's ``labels`` say where, and ``json["labels"]`` which were found; the log says that
+        it is not the file's own day. Whoever trusts limits wants to see them bite.
 
     Raises
     ------
@@ -179,9 +185,14 @@ def replay(
     LimitsError
         The limits are wrong; the error has line, column and key.
     """
-    request = _Request(path, limits, date=date, tz=tz, symbol=symbol)
+    request = _Request(path, limits, format=format, date=date, tz=tz, symbol=symbol)
     core = request.core(
-        log=log, decisions=decisions, format=format, mapping=mapping, keep=keep, keys=keys
+        log=log,
+        decisions=decisions,
+        mapping=mapping,
+        keep=keep,
+        keys=keys,
+        anomalies=anomalies,
     )
     return request.result(core, watched(core, progress), log)
 
@@ -200,11 +211,17 @@ async def areplay(
     keep: bool = True,
     progress: Callable[[int], object] | None = None,
     keys: str | os.PathLike[str] | None = None,
+    anomalies: int | None = None,
 ) -> ReplayResult:
     """As `replay`, on a thread; cancelling the task stops the run within a batch."""
-    request = _Request(path, limits, date=date, tz=tz, symbol=symbol)
+    request = _Request(path, limits, format=format, date=date, tz=tz, symbol=symbol)
     core = request.core(
-        log=log, decisions=decisions, format=format, mapping=mapping, keep=keep, keys=keys
+        log=log,
+        decisions=decisions,
+        mapping=mapping,
+        keep=keep,
+        keys=keys,
+        anomalies=anomalies,
     )
     running = asyncio.ensure_future(asyncio.to_thread(core.run))
     try:
@@ -229,6 +246,7 @@ class _Request:
         path: str | os.PathLike[str],
         limits: str | os.PathLike[str] | None,
         *,
+        format: str | None,  # noqa: A002
         date: str | date | None,
         tz: str,
         symbol: str | None,
@@ -236,8 +254,11 @@ class _Request:
         self.path = Path(path)
         if self.path.is_dir():
             raise input_error(f"{self.path}: is a directory; pass a file of order flow")
-        self.limits_path = DEFAULT_LIMITS if limits is None else os.fspath(limits)
-        self.limits = default_limits() if limits is None else Path(limits).read_bytes()
+        self.format = format
+        # Only a plain file can be looked into first: a pipe's head would be gone.
+        looks = limits is None and self.path.is_file()
+        asset_class = _core.asset_class(os.fspath(self.path), format) if looks else None
+        self.limits_path, self.limits = read_limits(limits, asset_class)
         name = _LOBSTER.match(self.path.name)
         day = date if date is not None else name and name["day"]
         self.base_ns = 0 if not day else midnight_ns(day, tz)
@@ -250,16 +271,19 @@ class _Request:
         *,
         log: str | os.PathLike[str] | None,
         decisions: str | os.PathLike[str] | None,
-        format: str | None,  # noqa: A002
         mapping: str | None,
         keep: bool,
         keys: str | os.PathLike[str] | None,
+        anomalies: int | None,
     ) -> _core.Replay:
+        if anomalies is not None and self.path.exists() and not self.path.is_file():
+            raise input_error(f"{self.path}: is read twice to inject anomalies; pass a file")
+
         return _core.Replay(
             self.limits,
             self.limits_path,
             path=os.fspath(self.path),
-            format=format,
+            format=self.format,
             symbol=self.symbol,
             base_ns=self.base_ns,
             mapping=mapping,
@@ -267,6 +291,7 @@ class _Request:
             keys=None if keys is None else os.fspath(keys),
             decisions=None if decisions is None else os.fspath(decisions),
             keep=keep,
+            inject=anomalies,
         )
 
     def result(
@@ -287,6 +312,8 @@ class _Request:
             directory = Path(log)
             beside = directory.with_name(f"{directory.name}.run")
             write_run(beside / "run.json", result, self.started)
+            if result.labels:
+                (beside / "labels.ndjson").write_text(result.labels, encoding="utf-8")
         return result
 
 

@@ -6,6 +6,7 @@ mod decision;
 mod desk;
 mod error;
 mod files;
+mod flow;
 mod gateway;
 mod order;
 mod replay;
@@ -27,11 +28,13 @@ mod _core {
         status, verify,
     };
     #[pymodule_export]
+    use crate::flow::SynthFlow;
+    #[pymodule_export]
     use crate::gateway::Gateway;
     #[pymodule_export]
     use crate::order::Order;
     #[pymodule_export]
-    use crate::replay::{Replay, generate};
+    use crate::replay::{Replay, asset_class, generate, profiles};
     /// `release`, or a benchmark refuses to run.
     #[pymodule_export]
     const BUILD_PROFILE: &str = if cfg!(debug_assertions) { "debug" } else { "release" };
