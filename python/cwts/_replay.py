@@ -148,7 +148,8 @@ def replay(
     Parameters
     ----------
     path : path-like
-        Order flow: LOBSTER messages or the CWTS format as CSV, Parquet or Arrow, also packed.
+        Order flow: LOBSTER messages, DBN of schema mbo, or the CWTS format as CSV, Parquet or
+        Arrow; also packed.
     limits : path-like, optional
         The limits file, or ``"equity"`` or ``"future"`` for those that come with cwts. Default:
         the latter for a file that itself says that it holds futures, else the former.

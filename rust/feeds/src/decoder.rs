@@ -26,6 +26,8 @@ pub const ORDER_TEXT_BASE: u64 = 1 << 63;
 pub struct Counts {
     /// Records decoded; the header is none.
     pub records: u64,
+    /// Records that hold no event and were passed over.
+    pub skipped: u64,
     /// Records whose time is earlier than that of the record before.
     pub time_back: u64,
 }

@@ -123,6 +123,8 @@ kinds! {
     RatioTooHigh = "RATIO_TOO_HIGH",
     /// More fractional digits than the field's scale holds.
     TooFine = "TOO_FINE",
+    /// More orders rest in the rebuilt books than the bound.
+    TooManyLiveOrders = "TOO_MANY_LIVE_ORDERS",
     /// More distinct names than the bound.
     TooManyNames = "TOO_MANY_NAMES",
     /// The input ends in mid-stream.

@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod asset;
+pub mod book;
 #[cfg(feature = "columnar")]
 pub mod columnar;
 pub mod compress;
 pub mod csv;
 pub mod csv_rows;
+pub mod dbn;
 pub mod decimal;
 pub mod decoder;
 pub mod error;

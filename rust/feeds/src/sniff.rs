@@ -65,9 +65,9 @@ impl Format {
     /// Whether this build decodes the format.
     pub const fn is_decoded(self) -> bool {
         match self {
-            Self::Csv | Self::Lobster => true,
+            Self::Csv | Self::Dbn | Self::Lobster => true,
             Self::Arrow | Self::Parquet => cfg!(feature = "columnar"),
-            Self::Dbn | Self::Fix | Self::Itch | Self::Ndjson => false,
+            Self::Fix | Self::Itch | Self::Ndjson => false,
         }
     }
 
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn what_is_not_decoded_is_refused_by_name() {
-        for format in [Format::Dbn, Format::Fix, Format::Itch, Format::Ndjson] {
+        for format in [Format::Fix, Format::Itch, Format::Ndjson] {
             let error = format.check_decoded().unwrap_err();
             assert_eq!(error.kind, FeedErrorKind::UnsupportedFormat);
             assert!(error.detail.contains(format.name()), "{error}");

@@ -8,6 +8,7 @@ pub use crate::asset::AssetClass;
 use crate::columnar::{ArrowDecoder, ParquetEvents};
 use crate::compress::{Compression, OUTPUT_BYTES_MAX, sniff_compression};
 use crate::csv::CsvDecoder;
+use crate::dbn::DbnDecoder;
 use crate::decoder::{Counts, Decoder};
 use crate::error::{FeedError, FeedErrorKind};
 use crate::event::{Event, Names};
@@ -168,6 +169,11 @@ impl<'a> OpenedEvents<'a> {
                 Box::new(LobsterDecoder::new(options.base_ns, symbol))
             }
             Format::Csv => Box::new(CsvDecoder::new(symbol)),
+            Format::Dbn => {
+                // Now, before a caller makes a log for what cannot be read.
+                DbnDecoder::check_schema(head)?;
+                Box::new(DbnDecoder::new())
+            }
             #[cfg(feature = "columnar")]
             Format::Arrow => Box::new(ArrowDecoder::new(symbol)),
             #[cfg(feature = "columnar")]

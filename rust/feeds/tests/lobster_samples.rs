@@ -77,16 +77,11 @@ fn order_book_files_are_refused_with_a_hint() {
 
 #[test]
 fn other_formats_are_refused_by_name() {
-    for (file, name) in [
-        ("orderflow/itch50/AMZN_2012-06-21_from_lobster.itch50.gz", "itch"),
-        ("orderflow/cme_mbo/esh4-glbx-mdp3-20231224.mbo.dbn.zst", "dbn"),
-        ("orderflow/cme_mbo/esh4-glbx-mdp3-20231225.mbo.dbn.zst", "dbn"),
-    ] {
-        let Some(packed) = sample_packed(file) else { return };
-        let error = decode_bytes(&packed).error.unwrap();
-        assert_eq!(error.kind, FeedErrorKind::UnsupportedFormat, "{file}: {error}");
-        assert!(error.detail.contains(name), "{file}: {error}");
-    }
+    let file = "orderflow/itch50/AMZN_2012-06-21_from_lobster.itch50.gz";
+    let Some(packed) = sample_packed(file) else { return };
+    let error = decode_bytes(&packed).error.unwrap();
+    assert_eq!(error.kind, FeedErrorKind::UnsupportedFormat, "{error}");
+    assert!(error.detail.contains("itch"), "{error}");
 }
 
 #[test]

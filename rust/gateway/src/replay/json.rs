@@ -60,7 +60,11 @@ pub(super) fn document(
             "format": facts.format.name(),
             "bytes": facts.bytes,
             "records": facts.counts.records,
-            "skipped": { "SNAPSHOT": stats.snapshot, "CONSEQUENCE": stats.consequence },
+            "skipped": {
+                "SNAPSHOT": stats.snapshot,
+                "CONSEQUENCE": stats.consequence,
+                "NO_EVENT": facts.counts.skipped,
+            },
             "injected": input.source.injected().map(|i| injected(&i, stats)),
         }],
         "limits": {

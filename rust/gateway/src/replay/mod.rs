@@ -6,6 +6,7 @@
 mod fold;
 mod inject;
 mod json;
+mod mid;
 mod open;
 mod rows;
 mod stats;
@@ -143,7 +144,10 @@ pub fn replay(
         fold.stats.expect_labels(&labels);
         injected.extend(labels);
         for event in &batch {
-            fold.event(event)?;
+            fold.event(event).map_err(|error| match error {
+                GatewayError::Feed(error) => error.in_file(&input.path).into(),
+                other => other,
+            })?;
         }
         progress.events.fetch_add(batch.len() as u64, Ordering::Relaxed);
         // What came before a bad record stands; the error names the record.

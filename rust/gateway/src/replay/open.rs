@@ -9,6 +9,7 @@ use cwts_types::{Body, ConfigKind, Genesis, LimitActivate, Register, entry_flag,
 use sha2::{Digest as _, Sha256};
 
 use super::fold::Fold;
+use super::mid::MidBooks;
 use super::rows::DecisionRows;
 use super::{Mapping, ReplayInput, ReplayOptions};
 use crate::clock::Now;
@@ -61,6 +62,7 @@ impl<'o> Fold<'o> {
         fold.push_and_step(Body::LimitActivate(activate), producer::GATEWAY, 0)?;
         fold.replace_apply = file.replay.replace_apply;
         fold.replace_rests = matches!(format, Format::Dbn | Format::Itch);
+        fold.mid = MidBooks::wanted(&file, format);
         for body in chunks(ConfigKind::Mapping, format!("mapping={run}").as_bytes()) {
             fold.push(body, producer::GATEWAY, 0)?;
         }
