@@ -156,6 +156,13 @@ def answers(  # noqa: PLR0915 - one statement a name of the stub
     ask("torture_input", lambda: core.torture_input("entry", seed=1, case=1))
     ask("torture_run", lambda: core.torture_run("entry", seed=1, first=0, cases=1))
 
+    ask("asset_class", lambda: core.asset_class(str(flow)))
+    ask("profiles", core.profiles)
+    stream = core.SynthFlow(profile="future", events=5, seed=1)
+    out["SynthFlow.__new__"] = stream
+    ask("SynthFlow.labels", stream.labels)
+    ask("SynthFlow.__arrow_c_stream__", stream.__arrow_c_stream__)
+
     refused("CwtsError", core.CwtsError, lambda: gateway.submit(order))
     refused("LimitsError", core.LimitsError, lambda: core.check_limits(b"x = 1", "x"))
     refused(

@@ -105,6 +105,20 @@ PROFILES: dict[str, Profile] = {
             fast_share=0.33, fast_s=0.0010, fast_sigma=1.3, slow_s=1.25, slow_sigma=2.65
         ),
     ),
+    "equity_thin_1": Profile(
+        branching=(0.548, 0.024, 0.195),
+        size=0.124,
+        lifetime=Lifetime(
+            fast_share=0.60, fast_s=0.00012, fast_sigma=1.5, slow_s=1.7, slow_sigma=2.6
+        ),
+    ),
+    "future_1": Profile(
+        branching=(0.742, 0.05, 0.133),
+        size=0.098,
+        lifetime=Lifetime(
+            fast_share=0.18, fast_s=0.0011, fast_sigma=1.3, slow_s=50.0, slow_sigma=3.6
+        ),
+    ),
 }
 
 

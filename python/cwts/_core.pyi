@@ -21,14 +21,17 @@ __all__ = [
     "Replay",
     "ScopeError",
     "Suggest",
+    "SynthFlow",
     "TamperError",
     "WhatIf",
     "append_again",
     "apply_requests",
+    "asset_class",
     "check_limits",
     "controls",
     "explain",
     "generate",
+    "profiles",
     "read_events",
     "request_halt",
     "request_resume",
@@ -216,6 +219,7 @@ class Replay:
         instruments: int = 8,
         strict: bool = False,
         observe: bool = False,
+        inject: int | None = None,
     ) -> Replay: ...
     def run(self) -> str: ...
     @property
@@ -287,8 +291,25 @@ class WhatIf:
     @property
     def flips(self) -> bytes: ...
 
+@final
+class SynthFlow:
+    """Generated flow as an Arrow stream, drawn anew for each reader."""
+
+    def __new__(
+        cls,
+        *,
+        profile: str,
+        events: int,
+        seed: int,
+        anomalies: bool = False,
+        instruments: int = 8,
+    ) -> SynthFlow: ...
+    def labels(self) -> str: ...
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
+
 def append_again(dir: str, copy: str, keys: str) -> dict[str, Any]: ...
 def apply_requests(dir: str, keys: str | None = None) -> dict[str, Any]: ...
+def asset_class(path: str, format: str | None = None) -> str | None: ...
 def check_limits(text: bytes, path: str) -> dict[str, Any]: ...
 def controls() -> list[dict[str, Any]]: ...
 def explain(dir: str, order_id: int) -> dict[str, Any]: ...
@@ -302,6 +323,7 @@ def generate(
     anomalies: bool = False,
     instruments: int = 8,
 ) -> str: ...
+def profiles() -> list[str]: ...
 def read_events(
     path: str | None = None,
     data: bytes | None = None,

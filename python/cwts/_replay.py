@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from cwts import _core
-from cwts.datasets import DEFAULT_LIMITS, default_limits
+from cwts.datasets import read_limits
 from cwts.errors import input_error
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class ReplayResult:
     json: Mapping[str, Any] = field(repr=False)
     order_records: bytes = field(default=b"", repr=False)
     decision_records: bytes = field(default=b"", repr=False)
-    #: One JSON object a line: the anomalies that a generated run held.
+    #: One JSON object a line: the anomalies that were generated, or injected into the file.
     labels: str = field(default="", repr=False)
 
     @property
@@ -156,6 +156,7 @@ def replay(
     progress: Callable[[int], object] | None = None,
     keys: str | os.PathLike[str] | None = None,
     strict: bool = False,
+    anomalies: int | None = None,
 ) -> ReplayResult:
     """Run every order of a file through the limits.
 
@@ -165,7 +166,8 @@ def replay(
         Order flow: LOBSTER messages, DBN of schema mbo, ITCH 5.0, a FIX log, or the CWTS format
         as CSV, Parquet or Arrow; also packed.
     limits : path-like, optional
-        The limits file. Default: the limits that come with cwts.
+        The limits file, or ``"equity"`` or ``"future"`` for those that come with cwts. Default:
+        the latter for a file that itself says that it holds futures, else the former.
     log : path-like, optional
         Where to write the log: a directory that is absent or empty. What the run was (time,
         files, figures) goes to ``run.json`` in a directory with ``.run`` at its name's end.
@@ -192,6 +194,10 @@ def replay(
         Folder of the key that signs the log. Default: ``$CWTS_KEYS``, else the user's.
     strict : bool
         Whether a FIX message that is garbled or cannot be read is an error, and not only counted.
+    anomalies : int, optional
+        Put eight known anomalies between the file's orders, at places that this seed draws. The
+        result's ``labels`` say where, and ``json["labels"]`` which were found; the log says that
+        it is not the file's own day. Whoever trusts limits wants to see them bite.
 
     Raises
     ------
@@ -200,15 +206,15 @@ def replay(
     LimitsError
         The limits are wrong; the error has line, column and key.
     """
-    request = _Request(path, limits, date=date, tz=tz, symbol=symbol, strict=strict)
+    request = _Request(path, limits, format=format, date=date, tz=tz, symbol=symbol, strict=strict)
     core = request.core(
         log=log,
         decisions=decisions,
-        format=format,
         mapping=mapping,
         keep=keep,
         observe=observe,
         keys=keys,
+        anomalies=anomalies,
     )
     return request.result(core, watched(core, progress), log)
 
@@ -229,17 +235,18 @@ async def areplay(
     progress: Callable[[int], object] | None = None,
     keys: str | os.PathLike[str] | None = None,
     strict: bool = False,
+    anomalies: int | None = None,
 ) -> ReplayResult:
     """As `replay`, on a thread; cancelling the task stops the run within a batch."""
-    request = _Request(path, limits, date=date, tz=tz, symbol=symbol, strict=strict)
+    request = _Request(path, limits, format=format, date=date, tz=tz, symbol=symbol, strict=strict)
     core = request.core(
         log=log,
         decisions=decisions,
-        format=format,
         mapping=mapping,
         keep=keep,
         observe=observe,
         keys=keys,
+        anomalies=anomalies,
     )
     return request.result(core, await awatched(core, progress), log)
 
@@ -252,6 +259,7 @@ class _Request:
         path: str | os.PathLike[str],
         limits: str | os.PathLike[str] | None,
         *,
+        format: str | None,  # noqa: A002
         date: str | date | None,
         tz: str,
         symbol: str | None,
@@ -260,8 +268,11 @@ class _Request:
         self.path = Path(path)
         if self.path.is_dir():
             raise input_error(f"{self.path}: is a directory; pass a file of order flow")
-        self.limits_path = DEFAULT_LIMITS if limits is None else os.fspath(limits)
-        self.limits = default_limits() if limits is None else Path(limits).read_bytes()
+        self.format = format
+        # Only a plain file can be looked into first: a pipe's head would be gone.
+        looks = limits is None and self.path.is_file()
+        asset_class = _core.asset_class(os.fspath(self.path), format) if looks else None
+        self.limits_path, self.limits = read_limits(limits, asset_class)
         name = _LOBSTER.match(self.path.name)
         day = date if date is not None else (name["day"] if name else _itch_day(self.path.name))
         self.base_ns = 0 if not day else midnight_ns(day, tz)
@@ -275,17 +286,20 @@ class _Request:
         *,
         log: str | os.PathLike[str] | None,
         decisions: str | os.PathLike[str] | None,
-        format: str | None,  # noqa: A002
         mapping: str | None,
         keep: bool,
         observe: bool,
         keys: str | os.PathLike[str] | None,
+        anomalies: int | None,
     ) -> _core.Replay:
+        if anomalies is not None and self.path.exists() and not self.path.is_file():
+            raise input_error(f"{self.path}: is read twice to inject anomalies; pass a file")
+
         return _core.Replay(
             self.limits,
             self.limits_path,
             path=os.fspath(self.path),
-            format=format,
+            format=self.format,
             symbol=self.symbol,
             base_ns=self.base_ns,
             mapping=mapping,
@@ -295,6 +309,7 @@ class _Request:
             keep=keep,
             strict=self.strict,
             observe=observe,
+            inject=anomalies,
         )
 
     def result(
@@ -315,6 +330,8 @@ class _Request:
             directory = Path(log)
             beside = directory.with_name(f"{directory.name}.run")
             write_run(beside / "run.json", result, self.started)
+            if result.labels:
+                (beside / "labels.ndjson").write_text(result.labels, encoding="utf-8")
         return result
 
 

@@ -9,7 +9,7 @@ import json
 import os
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal, overload
 
 from cwts import _core
 from cwts._core import Events
@@ -18,63 +18,167 @@ from cwts.errors import input_error
 if TYPE_CHECKING:
     from datetime import date as Date  # noqa: N812 - `date` is the word of the command line
 
-__all__ = ["DEFAULT_LIMITS", "FORMATS", "Events", "default_limits", "read", "synth"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "FORMATS",
+    "SHIPPED_LIMITS",
+    "Events",
+    "SynthFlow",
+    "default_limits",
+    "profiles",
+    "read",
+    "read_limits",
+    "synth",
+]
 
-#: What a run shows as the path of the limits that come with cwts.
+#: Limits that come with cwts, by the name that `--limits` takes.
+SHIPPED_LIMITS: Final = ("equity", "future")
+
+#: What a run shows as the path of the limits that it uses when it is given none.
 DEFAULT_LIMITS: Final = "cwts/defaults/equity.toml"
 
 #: Formats that `synth` writes, by suffix.
 FORMATS: Final = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".itch": "itch"}
 
 
-def default_limits() -> bytes:
-    """Give the text of the limits that a replay uses when it is given none."""
-    return (files("cwts") / "defaults" / "equity.toml").read_bytes()
+def default_limits(name: str = "equity") -> bytes:
+    """Give the text of limits that come with cwts; a replay uses them when it is given none."""
+    return (files("cwts") / "defaults" / f"{name}.toml").read_bytes()
 
 
+def read_limits(
+    limits: str | os.PathLike[str] | None, asset_class: str | None = None
+) -> tuple[str, bytes]:
+    """Give the path to show and the text of a limits file.
+
+    Parameters
+    ----------
+    limits : path-like, optional
+        A file; or, if there is none of that name, one of `SHIPPED_LIMITS`. Default: those that
+        come with cwts for the asset class.
+    asset_class : str, optional
+        What the input itself says is traded; shares if it says nothing.
+    """
+    if limits is None:
+        name = asset_class or "equity"
+    else:
+        name = os.fspath(limits)
+        if name not in SHIPPED_LIMITS or Path(name).exists():
+            return name, Path(name).read_bytes()
+    return f"cwts/defaults/{name}.toml", default_limits(name)
+
+
+def profiles() -> list[str]:
+    """Give the names of the markets that the generator can look like."""
+    return list(_core.profiles())
+
+
+class SynthFlow:
+    """Generated flow as an Arrow stream: pass it to pyarrow, polars or `Gateway.check_batch`.
+
+    Nothing is held but one batch; each reader gets the stream from its start.
+    """
+
+    def __init__(self, core: _core.SynthFlow) -> None:
+        self._core = core
+
+    @property
+    def labels(self) -> list[dict[str, Any]]:
+        """The anomalies in it, as `synth` gives them; the stream is drawn once to find them."""
+        return [json.loads(line) for line in self._core.labels().splitlines()]
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Give the stream to whoever reads the Arrow PyCapsule interface."""
+        return self._core.__arrow_c_stream__(requested_schema)
+
+
+@overload
 def synth(
-    path: str | os.PathLike[str],
+    target: int,
+    *,
+    seed: int = 7,
+    profile: str = "equity-liquid",
+    anomalies: bool | Literal["default"] = False,
+    instruments: int = 8,
+) -> SynthFlow: ...
+
+
+@overload
+def synth(
+    target: str | os.PathLike[str],
     events: int,
     *,
     seed: int = 7,
     profile: str = "equity-liquid",
-    anomalies: bool = False,
+    anomalies: bool | Literal["default"] = False,
     instruments: int = 8,
-) -> list[dict[str, Any]]:
-    """Write synthetic order flow to a file.
+) -> list[dict[str, Any]]: ...
+
+
+def synth(
+    target: int | str | os.PathLike[str],
+    events: int | None = None,
+    *,
+    seed: int = 7,
+    profile: str = "equity-liquid",
+    anomalies: bool | Literal["default"] = False,
+    instruments: int = 8,
+) -> SynthFlow | list[dict[str, Any]]:
+    """Make synthetic order flow: as a stream in memory, or in a file.
 
     Parameters
     ----------
-    path : path-like
-        Where to; the suffix says the format: ``.csv``, ``.parquet``, ``.arrow`` or ``.itch``. An
-        ITCH file holds one day and no accounts: see ``docs/files.md``.
-    events : int
-        How many.
+    target : int or path-like
+        How many events, for a stream; or the file to write, whose suffix says the format:
+        ``.csv``, ``.parquet``, ``.arrow`` or ``.itch``. An ITCH file holds one day and no
+        accounts: see ``docs/files.md``.
+    events : int, optional
+        How many events the file gets.
     seed : int
         The same seed gives the same bytes, on every machine.
     profile : str
-        Which market it looks like.
-    anomalies : bool
+        Which market it looks like: one of `profiles`.
+    anomalies : bool or "default"
         Whether to put in the known anomalies, each once.
     instruments : int
         How many instruments have flow.
 
     Returns
     -------
-    list of dict
-        The anomalies: ``seq`` (the record of the first event), ``kind``, ``expect`` (the controls
-        of which one must name it) and ``order_ids``. Nothing in the file tells them apart.
+    SynthFlow or list of dict
+        The stream; or the file's anomalies: ``seq`` (the record of the first event), ``kind``,
+        ``expect`` (the controls of which one must name it) and ``order_ids``. Nothing in the flow
+        tells them apart.
+
+    Examples
+    --------
+    >>> flow = synth(1_000, seed=7, profile="future", anomalies="default")
+    >>> len(flow.labels)
+    9
     """
-    suffix = Path(path).suffix
+    if isinstance(target, int):
+        if events is not None:
+            raise input_error("events: a stream's length is its first argument")
+        core = _core.SynthFlow(
+            profile=profile,
+            events=target,
+            seed=seed,
+            anomalies=bool(anomalies),
+            instruments=instruments,
+        )
+        return SynthFlow(core)
+    if events is None:
+        raise input_error(f"events: say how many {os.fspath(target)} shall hold")
+    suffix = Path(target).suffix
     if suffix not in FORMATS:
-        raise input_error(f"{os.fspath(path)}: the suffix must be one of {', '.join(FORMATS)}")
+        raise input_error(f"{os.fspath(target)}: the suffix must be one of {', '.join(FORMATS)}")
     labels = _core.generate(
-        os.fspath(path),
+        os.fspath(target),
         FORMATS[suffix],
         profile=profile,
         events=events,
         seed=seed,
-        anomalies=anomalies,
+        anomalies=bool(anomalies),
         instruments=instruments,
     )
     return [json.loads(line) for line in labels.splitlines()]

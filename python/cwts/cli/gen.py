@@ -15,7 +15,12 @@ __all__ = ["gen"]
 
 
 @click.command()
-@click.option("--profile", default="equity-liquid", show_default=True, help="Which market.")
+@click.option(
+    "--profile",
+    default="equity-liquid",
+    show_default=True,
+    help="Which market: equity-liquid, equity-thin, future.",
+)
 @click.option(
     "-n",
     "--events",

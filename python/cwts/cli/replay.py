@@ -19,7 +19,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.command()
 @click.argument("file", type=_PATH)
-@click.option("--limits", type=_FILE, help="The limits file. Default: those that come with cwts.")
+@click.option(
+    "--limits",
+    type=_FILE,
+    help="The limits file; or equity or future, which come with cwts. Default: by what is in FILE.",
+)
 @click.option("--log", "log", type=_PATH, help="Where to write the log: absent or empty.")
 @click.option("--no-log", is_flag=True, help="Decide only; this is the default without --log.")
 @click.option("--decisions", type=_FILE, help="Where to write a CSV row an order.")
@@ -40,6 +44,19 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--strict", is_flag=True, help="A garbled FIX message is an error: exit code 2.")
 @click.option("--expect", type=_FILE, help="A fingerprint that the decisions must have.")
+@click.option(
+    "--inject-anomalies",
+    "injects",
+    is_flag=True,
+    help="Put known anomalies between the file's orders, and see whether they are found.",
+)
+@click.option(
+    "--seed",
+    default=7,
+    show_default=True,
+    type=click.IntRange(0, 2**64 - 1),
+    help="Where --inject-anomalies puts them.",
+)
 @json_option
 @click.pass_context
 def replay(
@@ -58,11 +75,14 @@ def replay(
     mapping: Literal["all", "file"] | None,
     strict: bool,
     expect: Path | None,
+    injects: bool,
+    seed: int,
     as_json: bool,
 ) -> None:
     """Run every order of FILE through the limits, as a live gateway would.
 
-    Exit code 1: --expect differs. 2: bad input, with file, record and byte.
+    Exit code 1: --expect differs, or an injected anomaly was missed. 2: bad input, with file,
+    record and byte.
     """
     if log is not None and no_log:
         raise click.UsageError("--log and --no-log contradict each other")
@@ -83,10 +103,15 @@ def replay(
             observe=report is not None or as_json,
             progress=advance,
             strict=strict,
+            anomalies=seed if injects else None,
         )
     if report is not None:
         result.report(report)
     wrong = [] if expected is None else differences(result.json, expected)
+    wrong = [f"fingerprint differs: {sentence}" for sentence in wrong]
+    as_expected = expected is not None and not wrong
+    if injects:
+        wrong += missed(result.json)
     if as_json:
         write_json(dict(result.json))
     else:
@@ -94,12 +119,29 @@ def replay(
         for name, path in (("decisions", decisions), ("report", report)):
             if path is not None:
                 click.echo(f"{name:<10} {path}")
-        if expected is not None and not wrong:
+        if as_expected:
             click.echo(f"fingerprint as expected ({expect})")
     for sentence in wrong:
-        click.echo(f"cwts: fingerprint differs: {sentence}", err=True)
+        click.echo(f"cwts: {sentence}", err=True)
     if wrong:
         ctx.exit(FOUND_WRONG)
+
+
+def missed(run: Any) -> list[str]:
+    """Say which injected anomalies no control has named, or found no place."""
+    injected, labels = run["inputs"][0]["injected"], run["labels"]
+    sentences = [
+        f"anomaly missed: {label['kind']} at event {label['seq']:,}, which {label['expect']} "
+        f"should name"
+        for label in labels
+        if not label["found"]
+    ]
+    if len(labels) < injected["planned"]:
+        sentences.append(
+            f"{injected['planned'] - len(labels)} of {injected['planned']} anomalies found no "
+            f"place: the file has no fitting order left"
+        )
+    return sentences
 
 
 def show_run(run: Any) -> None:
@@ -115,6 +157,15 @@ def show_run(run: Any) -> None:
     click.echo(f"orders     {orders:,}: {accepted:,} accepted, {orders - accepted:,} rejected")
     for name, count in sorted(run["by_first"].items(), key=lambda row: -row[1]):
         click.echo(f"           {count:>9,}  {name}")
+    injected = source["injected"]
+    if injected is not None:
+        found = sum(label["found"] for label in run["labels"])
+        refused = injected["refused"]
+        click.echo(
+            f"anomalies  {found} of {injected['planned']} found; rejected {refused['injected']:,} "
+            f"orders of them, {refused['ordinary']:,} of the file"
+        )
+    click.echo(f"limits     {run['limits']['path']}")
     passed, odd = run["passed"], {k: v for k, v in run["anomalies"].items() if v}
     click.echo(f"passed     {passed['cancel']:,} cancels, {passed['fill']:,} fills")
     if odd:

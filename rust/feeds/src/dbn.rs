@@ -8,6 +8,7 @@
 //! Invariant: F and T do not change a book; the C or M that follows in the same venue event does,
 //! and carries [`flag::CONSEQUENCE`]. In every public file the F comes first, so no row waits.
 
+use crate::asset::AssetClass;
 use crate::decoder::{BATCH_EVENTS, Counts, Decoder, Notice};
 use crate::error::{FeedError, FeedErrorKind};
 use crate::event::{Event, EventKind, Names, flag};
@@ -31,6 +32,8 @@ pub struct DbnDecoder {
     /// Bytes of an `mbo` record: 64 where the stream appends the time it was sent.
     record_bytes: usize,
     symbols: Symbols,
+    /// What the metadata's dataset holds.
+    asset_class: Option<AssetClass>,
     names: Names,
     counts: Counts,
     filled: FilledIds,
@@ -47,6 +50,7 @@ impl DbnDecoder {
             head: Some(Head::default()),
             record_bytes: MBO_BYTES,
             symbols: Symbols::default(),
+            asset_class: None,
             names: Names::default(),
             counts: Counts::default(),
             filled: FilledIds::default(),
@@ -81,6 +85,7 @@ impl DbnDecoder {
         let (consumed, metadata) = head.take(bytes)?;
         if let Some(metadata) = metadata {
             self.symbols = Symbols::of(&metadata)?;
+            self.asset_class = AssetClass::of_dataset(&metadata.dataset);
             self.record_bytes = MBO_BYTES + if metadata.ts_out { TS_OUT_BYTES } else { 0 };
             self.head = None;
         } else if eof {
@@ -194,6 +199,10 @@ impl Decoder for DbnDecoder {
 
     fn counts(&self) -> Counts {
         self.counts
+    }
+
+    fn asset_class(&self) -> Option<AssetClass> {
+        self.asset_class
     }
 }
 

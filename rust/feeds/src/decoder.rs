@@ -5,6 +5,7 @@
 pub use crate::error::{FeedError, FeedErrorKind};
 use crate::event::{Event, Names};
 pub use crate::notice::{Notice, Notices};
+use crate::source::AssetClass;
 
 /// Events that one call of [`Decoder::push`] appends at most.
 pub const BATCH_EVENTS: usize = 8_192;
@@ -57,5 +58,10 @@ pub trait Decoder: Send {
     /// Columns of the file that no event carries.
     fn ignored_columns(&self) -> &[String] {
         &[]
+    }
+
+    /// What is traded, where the file itself says it.
+    fn asset_class(&self) -> Option<AssetClass> {
+        None
     }
 }

@@ -1,6 +1,7 @@
 //! Decoders of market files, and the generator of order flow. No clock, no threads, no I/O.
 #![forbid(unsafe_code)]
 
+mod asset;
 pub mod book;
 #[cfg(feature = "columnar")]
 pub mod columnar;
@@ -13,6 +14,7 @@ pub mod decoder;
 pub mod error;
 pub mod event;
 pub mod fix;
+pub mod inject;
 mod intern;
 pub mod itch;
 pub mod lobster;

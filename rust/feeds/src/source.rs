@@ -3,6 +3,7 @@
 //! Invariant: the hash, the byte count and the record count cover exactly what was decoded; they
 //! are final when [`EventSource::next_batch`] has returned false.
 
+pub use crate::asset::AssetClass;
 #[cfg(feature = "columnar")]
 use crate::columnar::{ArrowDecoder, ParquetEvents};
 use crate::compress::{Compression, OUTPUT_BYTES_MAX, sniff_compression};
@@ -12,6 +13,7 @@ use crate::decoder::{Counts, Decoder};
 use crate::error::{FeedError, FeedErrorKind};
 use crate::event::{Event, Names};
 use crate::fix::FixDecoder;
+use crate::inject::{Injected, Label};
 use crate::itch::ItchDecoder;
 use crate::lobster::LobsterDecoder;
 use crate::sniff::{Format, SNIFF_BYTES, sniff};
@@ -39,6 +41,21 @@ pub trait EventSource: Send {
 
     /// What is known of the input so far.
     fn facts(&self) -> InputFacts;
+
+    /// What is traded, where the input itself says it; most formats do not.
+    fn asset_class(&self) -> Option<AssetClass> {
+        None
+    }
+
+    /// What was put between the input's own events, if anything was.
+    fn injected(&self) -> Option<Injected> {
+        None
+    }
+
+    /// The labels of the injected anomalies that began since the last call.
+    fn take_labels(&mut self) -> Vec<Label> {
+        Vec::new()
+    }
 }
 
 /// A reader that can also move, for Parquet.
@@ -265,6 +282,14 @@ impl EventSource for OpenedEvents<'_> {
             Pipe::Pushed(pushed) => pushed.feed.facts(self.format, pushed.decoder.counts()),
             #[cfg(feature = "columnar")]
             Pipe::Parquet(events) => events.facts(),
+        }
+    }
+
+    fn asset_class(&self) -> Option<AssetClass> {
+        match &self.pipe {
+            Pipe::Pushed(pushed) => pushed.decoder.asset_class(),
+            #[cfg(feature = "columnar")]
+            Pipe::Parquet(_) => None,
         }
     }
 }

@@ -7,6 +7,7 @@ mod desk;
 mod error;
 mod events;
 mod files;
+mod flow;
 mod gateway;
 mod order;
 mod replay;
@@ -32,11 +33,13 @@ mod _core {
         status, verify,
     };
     #[pymodule_export]
+    use crate::flow::SynthFlow;
+    #[pymodule_export]
     use crate::gateway::Gateway;
     #[pymodule_export]
     use crate::order::Order;
     #[pymodule_export]
-    use crate::replay::{Replay, generate};
+    use crate::replay::{Replay, asset_class, generate, profiles};
     #[pymodule_export]
     use crate::torture::{torture_check, torture_input, torture_run, torture_targets};
     #[pymodule_export]

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cwts_feeds::columnar::{ArrowFileWriter, ParquetFileWriter};
 use cwts_feeds::csv_rows::{csv_header, write_csv_rows};
 use cwts_feeds::sniff::Format;
-use cwts_feeds::source::{Input, OpenOptions, open_events};
-use cwts_feeds::synth::Label;
+use cwts_feeds::source::{AssetClass, Input, OpenOptions, open_events};
+use cwts_feeds::synth::{Label, Profile};
 use cwts_gateway::replay::{
-    ItchFlow, Mapping, Observe, Progress, ReplayInput, ReplayOptions, SynthPlan,
+    ItchFlow, Mapping, Observe, Progress, ReplayInput, ReplayOptions, SynthPlan, inject,
     replay as run_replay,
 };
 use cwts_gateway::{GatewayError, KeyStore};
@@ -24,7 +24,13 @@ use crate::error::Error;
 
 /// Where the events come from.
 enum Source {
-    File { path: PathBuf, format: Option<Format>, open: OpenOptions },
+    File {
+        path: PathBuf,
+        format: Option<Format>,
+        open: OpenOptions,
+        /// The seed of anomalies to put in.
+        inject: Option<u64>,
+    },
     Synth(SynthPlan),
 }
 
@@ -43,7 +49,8 @@ impl Replay {
     #[new]
     #[pyo3(signature = (limits, limits_path, *, path=None, format=None, symbol=None, base_ns=0,
         mapping=None, log=None, keys=None, decisions=None, keep=false, halt_at=None, profile=None,
-        events=0, seed=0, anomalies=false, instruments=8, strict=false, observe=false))]
+        events=0, seed=0, anomalies=false, instruments=8, strict=false, observe=false,
+        inject=None))]
     #[expect(clippy::too_many_arguments, reason = "one argument an option of the replay")]
     fn new(
         limits: Vec<u8>,
@@ -65,12 +72,17 @@ impl Replay {
         instruments: u32,
         strict: bool,
         observe: bool,
+        inject: Option<u64>,
     ) -> PyResult<Self> {
         let format = format_of(format)?;
         let source = match (path, profile) {
             (Some(path), None) => {
                 let open = OpenOptions { base_ns, symbol, strict, ..OpenOptions::default() };
-                Source::File { path, format, open }
+                Source::File { path, format, open, inject }
+            }
+            (None, Some(_)) if inject.is_some() => {
+                let why = "inject: is for files; a profile takes anomalies=True";
+                return Err(PyTypeError::new_err(why));
             }
             (None, Some(profile)) => {
                 Source::Synth(SynthPlan { profile, events, seed, anomalies, instruments })
@@ -126,21 +138,31 @@ impl Replay {
 }
 
 impl Replay {
+    fn keep_labels(&self, labels: &[Label]) {
+        let text: String = labels.iter().map(Label::to_ndjson).collect();
+        *self.labels.lock().unwrap_or_else(PoisonError::into_inner) = text;
+    }
+
     fn run_detached(&self) -> Result<String, Error> {
         let mut options = self.options.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let input = match &self.source {
-            Source::File { path, format, open } => open_file(path, *format, open)?,
+            Source::File { path, format, open, inject: None } => open_file(path, *format, open)?,
+            Source::File { path, format, open, inject: Some(seed) } => {
+                inject(|| open_file(path, *format, open), *seed, &self.progress)?
+            }
             Source::Synth(plan) => {
                 if plan.anomalies {
                     options.labels = plan.labels()?;
-                    let text: String = options.labels.iter().map(Label::to_ndjson).collect();
-                    *self.labels.lock().unwrap_or_else(PoisonError::into_inner) = text;
+                    self.keep_labels(&options.labels);
                 }
                 let path = format!("{} seed {}", plan.profile, plan.seed);
                 ReplayInput { path, source: Box::new(plan.source()?) }
             }
         };
         let outcome = run_replay(input, &options, &self.progress)?;
+        if !outcome.injected.is_empty() {
+            self.keep_labels(&outcome.injected);
+        }
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) =
             (outcome.orders, outcome.decisions);
         Ok(outcome.json.to_string())
@@ -183,6 +205,30 @@ pub(crate) fn open_file(
     let source =
         open_events(Input::File(Box::new(file)), format, open).map_err(|e| e.in_file(&shown))?;
     Ok(ReplayInput { path: shown.clone(), source: Box::new(source) })
+}
+
+/// What a file's own head says is traded, if it is a file and says it.
+#[pyfunction]
+#[pyo3(signature = (path, format=None))]
+pub(crate) fn asset_class(
+    py: Python<'_>,
+    path: PathBuf,
+    format: Option<&str>,
+) -> Option<&'static str> {
+    let format = format.and_then(Format::from_name);
+    // What is wrong with the file is for the replay to say.
+    py.detach(|| {
+        let open = OpenOptions { hash: false, ..OpenOptions::default() };
+        let mut source = open_file(&path, format, &open).ok()?.source;
+        source.next_batch(&mut Vec::new()).ok()?;
+        source.asset_class().map(AssetClass::name)
+    })
+}
+
+/// Names of the generator's profiles, without their versions.
+#[pyfunction]
+pub(crate) fn profiles() -> Vec<&'static str> {
+    Profile::all().iter().map(Profile::family).collect()
 }
 
 /// Writes generated flow to a file; gives the anomalies' labels.

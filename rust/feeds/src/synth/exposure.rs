@@ -3,9 +3,6 @@
 
 use super::book::Side;
 
-/// Largest position of one account in one instrument, counting all its working orders of a side
-/// as filled. The shipped limit is 200,000.
-pub(crate) const POSITION_MAX: i64 = 40_000;
 /// New orders of an account move to the next one once it sent so many messages in a second of the
 /// clock. Any window of a second then holds at most twice that, and the few cancels that come on
 /// top because an order cannot change its owner: 201 in 20 million events. The shipped limit is
@@ -27,14 +24,16 @@ struct Holding {
 pub(crate) struct Exposure {
     holdings: Vec<Holding>,
     instruments: usize,
+    position_max: i64,
 }
 
 impl Exposure {
-    pub(crate) fn new(accounts: usize, instruments: usize) -> Self {
-        Self { holdings: vec![Holding::default(); accounts * instruments], instruments }
+    pub(crate) fn new(accounts: usize, instruments: usize, position_max: i64) -> Self {
+        let holdings = vec![Holding::default(); accounts * instruments];
+        Self { holdings, instruments, position_max }
     }
 
-    /// The largest order of that side which stays inside [`POSITION_MAX`].
+    /// The largest order of that side which stays inside the profile's `position_max`.
     #[inline]
     pub(crate) fn room(&self, account: u32, instrument: u32, side: Side) -> i64 {
         let holding = &self.holdings[self.place(account, instrument)];
@@ -42,7 +41,7 @@ impl Exposure {
             Side::Buy => holding.position,
             Side::Sell => -holding.position,
         };
-        POSITION_MAX - position - holding.working[side as usize]
+        self.position_max - position - holding.working[side as usize]
     }
 
     /// An order of `qty` began to rest, or with a negative `qty` was taken off.

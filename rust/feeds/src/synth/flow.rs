@@ -73,7 +73,7 @@ impl Flow {
             .collect();
         Self {
             books: Books::new(traded),
-            exposure: Exposure::new(accounts, traded),
+            exposure: Exposure::new(accounts, traded, profile.position_max),
             account_rate: Throttle::new(accounts, ACCOUNT_MESSAGES_MAX),
             strategy_rate: Throttle::new(strategies, STRATEGY_MESSAGES_MAX),
             instrument_rank: Zipf::new(traded),

@@ -10,26 +10,24 @@
 //! with and without anomalies, but for their place ([`Event::src`]). No float decides anything:
 //! all laws are integer tables.
 
-mod anomaly;
 mod book;
 mod chacha;
 mod clock;
 mod exposure;
 mod flow;
-mod inject;
 mod profile;
 mod table;
 #[cfg(test)]
 mod tests;
 
-pub use self::anomaly::{AnomalyKind, AnomalySet, Label};
 pub use self::chacha::ChaCha8;
 pub use self::profile::Profile;
+pub use crate::inject::{AnomalyKind, AnomalySet, Label};
 
 use self::clock::Clock;
 use self::flow::Flow;
-use self::inject::{Injector, Surroundings};
 use crate::event::{Event, Names};
+use crate::inject::{Ids, Injector, Oversell, Runaway, Surroundings};
 
 /// Most instruments of a stream.
 pub const INSTRUMENTS_MAX: u32 = 4_096;
@@ -45,6 +43,8 @@ const CLOCK_STREAM: u64 = 0;
 const MARKS_STREAM: u64 = 1;
 const ANOMALY_STREAM: u64 = 2;
 const ORDER_ID_BITS: u32 = 48;
+/// The oversell: so many orders, each of half the largest ordinary position.
+const OVERSELL_ORDERS: u64 = 16;
 
 /// A request for a stream that cannot be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -126,19 +126,19 @@ impl Synth {
         let Options { instruments, accounts, strategies, anomalies, span_events, start_ns } =
             options;
         let clock = Clock::new(&profile, start_ns, ChaCha8::new(seed, CLOCK_STREAM));
-        let (order_qty_limit, tick_e9) = (profile.order_qty_limit, profile.tick_e9);
+        let Profile { large_order_qty, tick_e9, position_max, .. } = profile;
         let flow = Flow::new(
             profile,
             [instruments + 1, instruments, accounts, strategies].map(|count| count as usize),
             ChaCha8::new(seed, MARKS_STREAM),
         );
         let around = Surroundings {
-            restricted: instruments,
-            restricted_px: flow.anchor_px(instruments),
-            accounts,
-            strategies,
-            order_qty_limit,
+            restricted: Some((instruments, flow.anchor_px(instruments))),
+            runaway: Runaway::Quiet { accounts, strategies },
+            large_order_qty,
             tick_e9,
+            oversell: Oversell { orders: OVERSELL_ORDERS, qty: position_max / 2 },
+            ids: Ids::Odd,
         };
         let injector =
             Injector::new(anomalies, span_events, around, ChaCha8::new(seed, ANOMALY_STREAM));
@@ -227,7 +227,7 @@ fn names(instruments: u32, accounts: u32, strategies: u32) -> Names {
 
 /// Turns an order's number into its id, one to one on 48 bits, so that an id tells neither the
 /// order's age nor whether it is even (ordinary) or odd (injected).
-fn order_id(number: u64) -> u64 {
+pub(crate) fn order_id(number: u64) -> u64 {
     const MASK: u64 = (1 << ORDER_ID_BITS) - 1;
     // An odd factor and a shift by half the width are each one to one on 48 bits.
     let mixed = (number & MASK) ^ (number & MASK) >> (ORDER_ID_BITS / 2);

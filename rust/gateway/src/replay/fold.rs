@@ -40,6 +40,9 @@ pub(super) struct Fold<'o> {
     /// The input is one party's session with a venue: the venue's reports say what became of an
     /// order, so cancels and replaces wait for them as they do live.
     pub(super) is_session: bool,
+    /// Whether the quantity of a replace is what rests from then on, as a market tells it; an
+    /// order's own quantity includes what was filled of it.
+    pub(super) replace_rests: bool,
     instruments: Vec<u32>,
     accounts: Vec<u32>,
     strategies: Vec<u32>,
@@ -85,6 +88,7 @@ impl<'o> Fold<'o> {
             mapping,
             replace_apply,
             is_session: false,
+            replace_rests: false,
             instruments: Vec::new(),
             accounts: Vec::new(),
             strategies: Vec::new(),
@@ -384,6 +388,8 @@ impl<'o> Fold<'o> {
             self.stats.orphan(&self.foreign, target);
             return Ok(());
         }
+        let filled = if self.replace_rests { self.engine.filled(target) } else { None };
+        let event = &Event { qty: event.qty.saturating_add(filled.unwrap_or(0)), ..*event };
         if self.replace_apply {
             return self.report(event, target, exec_type::REPLACED, event.px, event.qty, 0);
         }

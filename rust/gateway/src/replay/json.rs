@@ -2,12 +2,13 @@
 
 use cwts_audit::Checkpoint;
 use cwts_audit::note::base64_hash;
+use cwts_feeds::inject::Injected;
 use cwts_types::{CONTROLS, Control};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::fold::Fold;
-use super::{ReplayInput, ReplayOptions};
+use super::{ReplayInput, ReplayOptions, ReplayStats};
 use crate::hex;
 
 /// Where the time went.
@@ -76,6 +77,7 @@ pub(super) fn document(
             "bytes": facts.bytes,
             "records": facts.counts.records,
             "skipped": skipped,
+            "injected": input.source.injected().map(|i| injected(&i, stats)),
         }],
         "limits": {
             "path": options.limits.0,
@@ -129,6 +131,21 @@ pub(super) fn document(
         }).collect::<Map<_, _>>(),
         "warnings": warnings(input, fold),
         "mapping_notes": mapping_notes(fold),
+    })
+}
+
+/// What was put into the input, and how many of the refused orders are of it.
+fn injected(injected: &Injected, stats: &ReplayStats) -> Value {
+    let refused = stats.orders - stats.accepted;
+    json!({
+        "seed": injected.seed,
+        "planned": injected.planned,
+        "anomalies": stats.labels().len(),
+        "events": injected.events,
+        "refused": {
+            "injected": stats.refused_of_labels,
+            "ordinary": refused - stats.refused_of_labels,
+        },
     })
 }
 
@@ -216,6 +233,14 @@ fn limit_use(fold: &Fold<'_>) -> Vec<Value> {
 
 fn warnings(input: &ReplayInput, fold: &Fold<'_>) -> Vec<String> {
     let mut out = Vec::new();
+    if let Some(injected) = input.source.injected() {
+        out.push(format!(
+            "{} anomalies of {} events were injected (seed {}): this is not the input as it was",
+            fold.stats.labels().len(),
+            injected.events,
+            injected.seed
+        ));
+    }
     if fold.stats.orphans > 0 {
         out.push(format!(
             "{} rows name orders that the file never added; their cancels passed, their fills \

@@ -5,6 +5,7 @@
 
 mod again;
 mod fold;
+mod inject;
 mod itch_flow;
 mod json;
 pub(crate) mod limit_use;
@@ -25,6 +26,7 @@ use cwts_feeds::source::EventSource;
 use cwts_feeds::synth::Label;
 
 pub use again::{AppendedAgain, HELD_BYTES_MAX, append_again};
+pub use inject::inject;
 pub use itch_flow::ItchFlow;
 pub use stats::{Denial, LabelFound, ReplayStats, Series};
 pub use synth::{SynthPlan, SynthSource};
@@ -144,6 +146,8 @@ pub struct ReplayOutcome {
     pub orders: Vec<u8>,
     /// Decision records.
     pub decisions: Vec<u8>,
+    /// The anomalies that were injected into the input.
+    pub injected: Vec<Label>,
 }
 
 /// Runs a replay.
@@ -157,7 +161,8 @@ pub fn replay(
     progress: &Progress,
 ) -> Result<ReplayOutcome, GatewayError> {
     let started = Instant::now();
-    let mut fold = Fold::open(options, input.source.facts().format)?;
+    let mut fold = Fold::open(options, input.source.facts().format, input.source.injected())?;
+    let mut injected: Vec<Label> = Vec::new();
     let mut batch: Vec<Event> = Vec::with_capacity(BATCH);
     let mut decode_ns = 0u128;
     loop {
@@ -166,6 +171,10 @@ pub fn replay(
         let decoded = input.source.next_batch(&mut batch);
         decode_ns += before.elapsed().as_nanos();
         fold.names(input.source.as_ref())?;
+        // Before their events are decided, or the first of them would not be told apart.
+        let labels = input.source.take_labels();
+        fold.stats.expect_labels(&labels);
+        injected.extend(labels);
         for event in &batch {
             fold.event(event).map_err(|error| match error {
                 GatewayError::Feed(error) => error.in_file(&input.path).into(),
@@ -191,7 +200,7 @@ pub fn replay(
     };
     let json = json::document(&input, options, &fold, log.as_ref(), &seconds);
     let (stats, orders, decisions) = fold.into_parts();
-    Ok(ReplayOutcome { stats, json, orders, decisions })
+    Ok(ReplayOutcome { stats, json, orders, decisions, injected })
 }
 
 /// Letters of the published fingerprints, in their order of precedence.

@@ -2,6 +2,7 @@
 
 use cwts_audit::holds::HoldsFold;
 use cwts_audit::{Checkpoint, FsStorage, KeyChain, Keys, Options, Writer, storage::replace_file};
+use cwts_feeds::inject::Injected;
 use cwts_feeds::sniff::Format;
 use cwts_risk::Engine;
 use cwts_types::{Body, ConfigKind, Genesis, LimitActivate, Register, entry_flag, producer};
@@ -21,7 +22,11 @@ use crate::{GatewayError, KeyStore};
 
 impl<'o> Fold<'o> {
     /// A replay that is ready for its first event.
-    pub(super) fn open(options: &'o ReplayOptions, format: Format) -> Result<Self, GatewayError> {
+    pub(super) fn open(
+        options: &'o ReplayOptions,
+        format: Format,
+        injected: Option<Injected>,
+    ) -> Result<Self, GatewayError> {
         let (path, text) = &options.limits;
         let file = parse_limits(path, text)?;
         let by_format = match format {
@@ -41,7 +46,8 @@ impl<'o> Fold<'o> {
         }
         let rows = options.decisions.as_deref().map(DecisionRows::create).transpose()?;
         let limits_sha256: [u8; 32] = Sha256::digest(text).into();
-        let identity = identity(&limits_sha256, mapping);
+        let run = run_text(mapping, injected);
+        let identity = identity(&limits_sha256, &run);
         let mut fold = Self::new(Engine::new(), HoldsFold::new(), options, mapping, rows);
         fold.is_session = format == Format::Fix;
         fold.origin = format!("cwts.local/replay/{}", hex(&identity[..8]));
@@ -56,9 +62,9 @@ impl<'o> Fold<'o> {
         let activate = LimitActivate { version: 1, parts, first_part: 2, sha256: limits_sha256 };
         fold.push_and_step(Body::LimitActivate(activate), producer::GATEWAY, 0)?;
         fold.replace_apply = file.replay.replace_apply;
+        fold.replace_rests = matches!(format, Format::Dbn | Format::Itch);
         fold.mid = MidBooks::wanted(&file, format);
-        let run = format!("mapping={}", mapping.name());
-        for body in chunks(ConfigKind::Mapping, run.as_bytes()) {
+        for body in chunks(ConfigKind::Mapping, format!("mapping={run}").as_bytes()) {
             fold.push(body, producer::GATEWAY, 0)?;
         }
         for (kind, parent, name) in names_of(&file) {
@@ -114,7 +120,7 @@ impl<'o> Fold<'o> {
         }
         let facts = input.source.facts();
         let digest = facts.sha256.map(|d| hex(&d)).unwrap_or_default();
-        let summary = format!(
+        let mut summary = format!(
             "format={} sha256={digest} bytes={} records={} orders={} accepted={}",
             facts.format.name(),
             facts.bytes,
@@ -122,6 +128,9 @@ impl<'o> Fold<'o> {
             self.stats.orders,
             self.stats.accepted
         );
+        if let Some(injected) = input.source.injected() {
+            summary.push_str(&format!(" injected_events={}", injected.events));
+        }
         let ts = self.engine.last_ts();
         for body in chunks(ConfigKind::Summary, summary.as_bytes()) {
             self.push(body, producer::GATEWAY, ts)?;
@@ -140,12 +149,22 @@ impl<'o> Fold<'o> {
 }
 
 /// What makes one replay's log another one than the next.
-fn identity(limits_sha256: &[u8; 32], mapping: Mapping) -> [u8; 32] {
+fn identity(limits_sha256: &[u8; 32], run: &str) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(REPLAY_DOMAIN);
     hash.update(limits_sha256);
-    hash.update(mapping.name().as_bytes());
+    hash.update(run.as_bytes());
     hash.finalize().into()
+}
+
+/// The mapping; and whatever makes the events not the input's own, so that nobody takes the log
+/// for the day itself.
+fn run_text(mapping: Mapping, injected: Option<Injected>) -> String {
+    let name = mapping.name();
+    injected.map_or_else(
+        || name.to_owned(),
+        |i| format!("{name} injected_anomalies={} seed={}", i.planned, i.seed),
+    )
 }
 
 /// Domain of [`identity`].

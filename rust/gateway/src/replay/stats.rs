@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use cwts_feeds::event::{Event, flag};
+use cwts_feeds::synth::Label;
 use cwts_risk::{Engine, Outcome};
 use cwts_types::{CONTROLS, Order, RegisterKind, Side, format_e9};
 use hdrhistogram::Histogram;
@@ -133,6 +134,8 @@ pub struct ReplayStats {
     pub accepted_after_halt: u64,
     /// Orders decided when the halt came.
     pub halted_at: Option<u64>,
+    /// Refused orders of known anomalies; the other refused ones are ordinary.
+    pub refused_of_labels: u64,
     /// Cancels after the halt.
     pub by_first: Vec<u64>,
     /// Refusals by each bit.
@@ -159,22 +162,6 @@ pub struct ReplayStats {
 impl ReplayStats {
     pub(super) fn new(options: &ReplayOptions) -> Self {
         let bits = CONTROLS.len();
-        let mut labels = Vec::new();
-        let mut label_of_seq: FxHashMap<u64, Vec<usize>> = FxHashMap::default();
-        let mut label_of_order: FxHashMap<u64, Vec<usize>> = FxHashMap::default();
-        for (i, label) in options.labels.iter().enumerate() {
-            label_of_seq.entry(label.seq).or_default().push(i);
-            for id in &label.order_ids {
-                label_of_order.entry(*id).or_default().push(i);
-            }
-            labels.push(LabelFound {
-                seq: label.seq,
-                kind: label.kind.name(),
-                expect: label.expect.to_vec(),
-                found: false,
-                got: Vec::new(),
-            });
-        }
         // Three significant digits up to a minute: about 100 kB each, whatever the input's length.
         let histogram = || {
             let mut histogram = Histogram::new_with_max(LATENCY_NS_MAX, 3).unwrap_or_else(|_| {
@@ -183,7 +170,7 @@ impl ReplayStats {
             histogram.auto(false);
             histogram
         };
-        Self {
+        let mut stats = Self {
             events: 0,
             orders: 0,
             accepted: 0,
@@ -197,6 +184,7 @@ impl ReplayStats {
             time_back: 0,
             accepted_after_halt: 0,
             halted_at: None,
+            refused_of_labels: 0,
             by_first: vec![0; bits],
             by_bit: vec![0; bits],
             by_mask: BTreeMap::new(),
@@ -204,13 +192,33 @@ impl ReplayStats {
             series: Series::default(),
             latency: histogram(),
             burst: histogram(),
-            labels,
-            label_of_seq,
-            label_of_order,
+            labels: Vec::new(),
+            label_of_seq: FxHashMap::default(),
+            label_of_order: FxHashMap::default(),
             letters: Sha256::new(),
             letter_buffer: Vec::with_capacity(LETTERS_BUFFER),
             letter_order: options.letter_order.clone(),
             last_order_ns: 0,
+        };
+        stats.expect_labels(&options.labels);
+        stats
+    }
+
+    /// Known anomalies that are yet to come.
+    pub(super) fn expect_labels(&mut self, labels: &[Label]) {
+        for label in labels {
+            let i = self.labels.len();
+            self.label_of_seq.entry(label.seq).or_default().push(i);
+            for id in &label.order_ids {
+                self.label_of_order.entry(*id).or_default().push(i);
+            }
+            self.labels.push(LabelFound {
+                seq: label.seq,
+                kind: label.kind.name(),
+                expect: label.expect.to_vec(),
+                found: false,
+                got: Vec::new(),
+            });
         }
     }
 
@@ -275,7 +283,9 @@ impl ReplayStats {
             column.resize(at + 1, 0);
         }
         column[at] += 1;
-        for i in self.label_of_order.get(&order.order_id).cloned().unwrap_or_default() {
+        let labels = self.label_of_order.get(&order.order_id).cloned().unwrap_or_default();
+        self.refused_of_labels += u64::from(!labels.is_empty());
+        for i in labels {
             for control in reasons.iter() {
                 self.labels[i].name_it(control.name());
             }

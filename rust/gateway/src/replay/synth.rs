@@ -5,7 +5,7 @@ use cwts_feeds::decoder::Counts;
 use cwts_feeds::error::FeedError;
 use cwts_feeds::event::{Event, Names, flag};
 use cwts_feeds::sniff::Format;
-use cwts_feeds::source::{EventSource, InputFacts};
+use cwts_feeds::source::{AssetClass, EventSource, InputFacts};
 use cwts_feeds::synth::{AnomalySet, Label, Options, Profile, Synth, canonical_bytes};
 use sha2::{Digest as _, Sha256};
 
@@ -29,9 +29,11 @@ pub struct SynthPlan {
 impl SynthPlan {
     fn generator(&self) -> Result<Synth, GatewayError> {
         let profile = Profile::by_name(&self.profile).ok_or_else(|| {
+            let known: Vec<&str> = Profile::all().iter().map(Profile::family).collect();
             GatewayError::Replay(format!(
-                "profile `{}` is not known; known: equity-liquid",
-                self.profile.chars().take(64).collect::<String>()
+                "profile `{}` is not known; known: {}",
+                self.profile.chars().take(64).collect::<String>(),
+                known.join(", ")
             ))
         })?;
         if self.events == 0 || self.events > EVENTS_MAX {
@@ -90,6 +92,7 @@ impl SynthPlan {
             counts: Counts::default(),
             hash: Sha256::new(),
             unused: Vec::new(),
+            asset_class: Profile::by_name(&self.profile).and_then(|profile| profile.asset_class()),
         })
     }
 }
@@ -101,6 +104,7 @@ pub struct SynthSource {
     counts: Counts,
     hash: Sha256,
     unused: Vec<Label>,
+    asset_class: Option<AssetClass>,
 }
 
 impl EventSource for SynthSource {
@@ -123,6 +127,10 @@ impl EventSource for SynthSource {
 
     fn names(&self) -> &Names {
         self.synth.names()
+    }
+
+    fn asset_class(&self) -> Option<AssetClass> {
+        self.asset_class
     }
 
     fn order_texts(&self) -> &[String] {

@@ -5,8 +5,14 @@ use crate::synth::chacha::ChaCha8;
 use crate::synth::profile::{KERNELS, Profile};
 use crate::synth::table::{CHILD_COUNTS, Counts, Exponential, INTERVALS, POINTS, Quantiles, Zipf};
 
-const BRANCHING: [f64; KERNELS] = [0.528, 0.229, 0.147];
-const SIZE: f64 = 0.130;
+/// The branching of each profile's kernels, and the size of its negative binomial law.
+fn laws() -> [(Profile, [f64; KERNELS], f64); 3] {
+    [
+        (Profile::equity_liquid(), [0.528, 0.229, 0.147], 0.130),
+        (Profile::equity_thin(), [0.548, 0.024, 0.195], 0.124),
+        (Profile::future(), [0.742, 0.050, 0.133], 0.098),
+    ]
+}
 
 #[test]
 fn exponential_waits_have_the_exponential_law() {
@@ -29,18 +35,36 @@ fn exponential_waits_have_the_exponential_law() {
 
 #[test]
 fn children_have_the_negative_binomial_law() {
-    let tables = Profile::equity_liquid().tables;
-    for (kernel, mean) in BRANCHING.into_iter().enumerate() {
-        let counts = Counts::read(tables, POINTS + kernel * CHILD_COUNTS);
-        let mut probability = (SIZE / (SIZE + mean)).powf(SIZE);
-        let mut sum = 0.0;
-        for (k, got) in counts.sums().iter().enumerate() {
-            sum += probability;
-            assert!((*got as f64 / 4_294_967_296.0 - sum).abs() < 1e-9, "kernel {kernel}, {k}");
-            probability *= (k as f64 + SIZE) / (k as f64 + 1.0) * mean / (SIZE + mean);
+    for (profile, branching, size) in laws() {
+        for (kernel, mean) in branching.into_iter().enumerate() {
+            let counts = Counts::read(profile.tables, POINTS + kernel * CHILD_COUNTS);
+            let mut probability = (size / (size + mean)).powf(size);
+            let mut sum = 0.0;
+            for (k, got) in counts.sums().iter().enumerate() {
+                sum += probability;
+                let name = profile.name();
+                assert!(
+                    (*got as f64 / 4_294_967_296.0 - sum).abs() < 1e-9,
+                    "{name}, {kernel}, {k}"
+                );
+                probability *= (k as f64 + size) / (k as f64 + 1.0) * mean / (size + mean);
+            }
+            assert_eq!(
+                counts.sums().last(),
+                Some(&(1 << 32)),
+                "the cut at 512 leaves nothing over"
+            );
+            assert!(counts.sums().is_sorted());
         }
-        assert_eq!(counts.sums().last(), Some(&(1 << 32)), "the cut at 512 leaves nothing over");
-        assert!(counts.sums().is_sorted());
+    }
+}
+
+#[test]
+fn what_no_event_caused_arrives_as_often_as_the_rate_asks() {
+    for ((profile, branching, _), rate) in laws().into_iter().zip([25.55, 2.46, 7.93]) {
+        let gap_ns = 1e9 / (rate * (1.0 - branching.iter().sum::<f64>()));
+        let got = profile.immigrant_gap_ns as f64;
+        assert!((got / gap_ns - 1.0).abs() < 1e-6, "{}: {got}, not {gap_ns}", profile.name());
     }
 }
 
@@ -55,15 +79,21 @@ fn one_or_more_is_the_law_given_that_it_is_not_none() {
     assert_eq!(counts.at_least_one(0), 1);
     let n = 1_u32 << 16;
     let mean = (0..n).map(|i| counts.at_least_one(i << 16) as f64).sum::<f64>() / f64::from(n);
-    let want = BRANCHING[0] / (1.0 - sums[0] as f64 / 4_294_967_296.0);
+    let want = laws()[0].1[0] / (1.0 - sums[0] as f64 / 4_294_967_296.0);
     assert!((mean / want - 1.0).abs() < 0.01, "{mean} instead of {want}");
 }
 
 #[test]
 fn inverse_distributions_rise_and_meet_their_knots() {
-    let lifetimes = Quantiles::read(Profile::equity_liquid().tables, 0);
-    assert!(lifetimes.points().is_sorted());
-    assert_eq!(lifetimes.points()[INTERVALS], 3_600_000_000_000, "an hour at most");
+    for profile in Profile::all() {
+        let lifetimes = Quantiles::read(profile.tables, 0);
+        assert!(lifetimes.points().is_sorted());
+        assert_eq!(lifetimes.points()[INTERVALS], 3_600_000_000_000, "an hour at most");
+        for knots in [profile.sizes, profile.offsets] {
+            assert_eq!((knots[0].0, knots[knots.len() - 1].0), (0, 10_000), "{}", profile.name());
+            assert!(knots.is_sorted_by(|a, b| a.0 < b.0 && a.1 <= b.1), "{}", profile.name());
+        }
+    }
     let size = Quantiles::through(Profile::equity_liquid().sizes, 0);
     assert!(size.points().is_sorted());
     assert_eq!((size.points()[0], size.points()[INTERVALS]), (1, 9_000));
@@ -82,6 +112,20 @@ fn ranks_cover_their_table_and_no_more() {
         for draw in (0..1 << 16).map(|lead| lead << 16) {
             assert!(zipf.at(draw) >= last);
             last = zipf.at(draw);
+        }
+    }
+}
+
+/// Where the note's price offsets (thin, 1/1000 bps) and the ES day's stand in the table.
+#[test]
+fn price_offsets_are_those_that_were_measured() {
+    let thin: &[(u32, i64)] = &[(1, -1_600), (10, 700), (50, 2_700), (90, 4_500), (99, 7_400)];
+    let future: &[(u32, i64)] = &[(5, 260), (25, 260), (50, 260), (75, 5_980), (90, 30_400)];
+    for (profile, measured) in [(Profile::equity_thin(), thin), (Profile::future(), future)] {
+        let table = Quantiles::through(profile.offsets, 1 << 20);
+        for &(percent, want) in measured {
+            let got = table.at((u64::from(percent) * (1 << 32) / 100) as u32) as i64 - (1 << 20);
+            assert!((got - want).abs() * 100 <= want.abs() * 2, "p{percent}: {got}, not {want}");
         }
     }
 }

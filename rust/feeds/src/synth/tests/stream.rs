@@ -9,9 +9,13 @@ use crate::synth::{
     order_id,
 };
 
-/// SHA-256 of the first million events of seed 7 with default options. A change of this constant
-/// is a new version of the profile.
-const LIQUID_1M_SHA256: &str = "c0f529c388289a0e4d44d4db68ffde793f06f2eb8aa1c4ed10993658609c24ab";
+/// SHA-256 of the first million events of seed 7 with default options. A change of a constant is a
+/// new version of its profile.
+const FIRST_1M_SHA256: [(&str, &str); 3] = [
+    ("equity-liquid@1", "c0f529c388289a0e4d44d4db68ffde793f06f2eb8aa1c4ed10993658609c24ab"),
+    ("equity-thin@1", "3388f57950e3753f5bbb5924c7505181731225229aa04a8a1eddb4ed03e70476"),
+    ("future@1", "27e36d529512fcca2242bf95bd0859eb55fd8f12557a5a49be1e07d190bf5209"),
+];
 
 fn hex(byte: u8) -> [char; 2] {
     [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
@@ -19,18 +23,20 @@ fn hex(byte: u8) -> [char; 2] {
 
 #[test]
 fn the_first_million_events_have_the_committed_digest() {
-    let mut synth = Synth::new(Profile::equity_liquid(), 7, Options::default()).unwrap();
-    let mut digest = Sha256::new();
-    let mut events = Vec::new();
-    for _ in 0..100 {
-        events.clear();
-        synth.fill(10_000, &mut events, &mut Vec::new());
-        for event in &events {
-            digest.update(canonical_bytes(event));
+    for (name, expected) in FIRST_1M_SHA256 {
+        let mut synth = Synth::new(Profile::by_name(name).unwrap(), 7, Options::default()).unwrap();
+        let mut digest = Sha256::new();
+        let mut events = Vec::new();
+        for _ in 0..100 {
+            events.clear();
+            synth.fill(10_000, &mut events, &mut Vec::new());
+            for event in &events {
+                digest.update(canonical_bytes(event));
+            }
         }
+        let digest: String = digest.finalize().iter().flat_map(|byte| hex(*byte)).collect();
+        assert_eq!(digest, expected, "{name}");
     }
-    let digest: String = digest.finalize().iter().flat_map(|byte| hex(*byte)).collect();
-    assert_eq!(digest, LIQUID_1M_SHA256);
 }
 
 #[test]
@@ -122,9 +128,12 @@ fn a_count_out_of_range_is_refused_by_name() {
 
 #[test]
 fn profiles_are_found_by_name_with_and_without_their_version() {
-    for name in ["equity-liquid", "equity-liquid@1"] {
-        assert_eq!(Profile::by_name(name).unwrap().name(), "equity-liquid@1");
+    for profile in Profile::all() {
+        for name in [profile.name(), profile.family()] {
+            assert_eq!(Profile::by_name(name).unwrap().name(), profile.name());
+        }
     }
+    assert_eq!(Profile::by_name("equity-liquid").unwrap().name(), "equity-liquid@1");
     assert!(Profile::by_name("equity-liquid@2").is_none());
     assert!(Profile::by_name("").is_none());
 }

@@ -2,15 +2,19 @@
 //!
 //! An anomaly copies an ordinary order that has just gone by, changes what is wrong with it, and
 //! queues events of its own; nothing of it enters the generator's books. Its draws come from a
-//! stream of their own and its order ids from the odd numbers, so the ordinary events are the same
-//! with and without it. Every order it adds is cancelled later, so none outlives its story.
+//! stream of their own and its order ids from numbers that nobody else uses, so the ordinary
+//! events are the same with and without it. Every order it adds is cancelled later, so none
+//! outlives its story.
+//!
+//! Invariant: what is wrong is measured by the flow itself ([`Surroundings`]), never by a limit:
+//! a limit that is too loose must miss it.
 
 use std::collections::BTreeMap;
 
 use super::anomaly::{AnomalyKind, AnomalySet, Label};
-use super::chacha::ChaCha8;
-use super::order_id;
+use crate::decoder::NAMES_MAX;
 use crate::event::{Event, EventKind, flag};
+use crate::synth::{ChaCha8, order_id};
 
 const NS_PER_US: u64 = 1_000;
 const NS_PER_MS: u64 = 1_000_000;
@@ -20,18 +24,14 @@ const CANCEL_AFTER_NS: u64 = 500 * NS_PER_MS;
 const CLOCK_BACK_NS: u64 = 5_000 * NS_PER_MS;
 const FAT_FINGER_QTY_FACTOR: i64 = 100;
 const FAT_FINGER_PX_FACTOR: i64 = 10;
-/// 15 % off, where the shipped collar is 6 %.
+/// Three times as far as an ordinary order of the two real days stands (501 basis points).
 const OFF_COLLAR_PERCENT: i64 = 15;
-/// 20 in 1 ms, where 17 equal orders are allowed.
+/// 20 in 1 ms: the busiest millisecond of the two real days has 17 equal orders.
 const DUPLICATES: u64 = 20;
 const DUPLICATE_GAP_NS: u64 = 40 * NS_PER_US;
 /// 1,000 a second for 2 s.
 const RUNAWAY_ORDERS: u64 = 2_000;
 const RUNAWAY_GAP_NS: u64 = NS_PER_MS;
-/// Together 320,000: beyond the shipped position limit of 200,000 from any ordinary position,
-/// and each order within the shipped limits of one order.
-const OVERSELL_ORDERS: u64 = 16;
-const OVERSELL_QTY: i64 = 20_000;
 const OVERSELL_GAP_NS: u64 = 10 * NS_PER_MS;
 const HALT_ORDERS: u64 = 10;
 const HALT_GAP_NS: u64 = 500 * NS_PER_US;
@@ -40,18 +40,49 @@ const STATE_TRADING: i64 = 1;
 const STATE_HALTED: i64 = 2;
 const SELL: u8 = 2;
 const BUY: u8 = 1;
-/// Two events an order of each anomaly, rounded up: how much a full set lengthens a stream.
+/// Two events an order of each anomaly, rounded up: how much a full set lengthens a stream, but
+/// for the oversell's orders beyond the generator's 16.
 pub(crate) const INJECTED_EVENTS_MAX: u64 = 4_200;
+/// A larger price or quantity is no model: the factors above must fit in 64 bits.
+const MODEL_VALUE_MAX: i64 = i64::MAX / 1_000;
 
-/// What the injector must know about the market that it disturbs.
+/// What the injector must know about the flow that it disturbs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Surroundings {
-    pub(crate) restricted: u32,
-    pub(crate) restricted_px: i64,
-    pub(crate) accounts: u32,
-    pub(crate) strategies: u32,
-    pub(crate) order_qty_limit: i64,
+    /// The restricted instrument and a price in it; a file of others' flow has none.
+    pub(crate) restricted: Option<(u32, i64)>,
+    pub(crate) runaway: Runaway,
+    /// An order of this size is one of the largest in a hundred: what a fat finger multiplies.
+    pub(crate) large_order_qty: i64,
+    /// All prices are whole multiples of it.
     pub(crate) tick_e9: i64,
+    pub(crate) oversell: Oversell,
+    pub(crate) ids: Ids,
+}
+
+/// Who sends the runaway loop.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Runaway {
+    /// A quiet corner of the generated firm: a busy one's ordinary orders would be refused too.
+    Quiet { accounts: u32, strategies: u32 },
+    /// Whoever sent the order that it copies.
+    SameOwner,
+}
+
+/// Sells that together go beyond every ordinary position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Oversell {
+    pub(crate) orders: u64,
+    pub(crate) qty: i64,
+}
+
+/// Where the ids of injected orders come from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Ids {
+    /// The odd numbers of the generator, whose own orders have the even ones.
+    Odd,
+    /// All numbers after this one, which is the largest of the file.
+    After(u64),
 }
 
 /// An event on its way, with the label that it opens.
@@ -69,6 +100,8 @@ pub(crate) struct Injector {
     queued: u64,
     orders: u64,
     ordinary: u64,
+    /// By instrument: whether it has a last price, which some anomalies are measured by.
+    printed: Vec<bool>,
 }
 
 impl Injector {
@@ -88,7 +121,8 @@ impl Injector {
             .map(|(i, kind)| (slot * i + half + u64::from(stream.below(half as u32)), kind))
             .collect();
         plan.reverse();
-        Self { stream, around, plan, queue: BTreeMap::new(), queued: 0, orders: 0, ordinary: 0 }
+        let (queue, printed) = (BTreeMap::new(), Vec::new());
+        Self { stream, around, plan, queue, queued: 0, orders: 0, ordinary: 0, printed }
     }
 
     /// Whether no anomaly is under way or to come.
@@ -108,6 +142,7 @@ impl Injector {
     #[inline]
     pub(crate) fn observe(&mut self, event: &Event) {
         self.ordinary += 1;
+        self.note_print(event);
         if let Some((at, kind)) = self.plan.last().copied()
             && self.ordinary > at
             && event.kind == EventKind::Add
@@ -119,17 +154,43 @@ impl Injector {
     }
 
     fn fits(&self, kind: AnomalyKind, order: &Event) -> bool {
-        match kind {
-            AnomalyKind::FatFingerQty => {
-                order.qty > self.around.order_qty_limit / FAT_FINGER_QTY_FACTOR
+        const NO_MODEL: u16 = flag::SNAPSHOT | flag::CONSEQUENCE | flag::UNDEF_PX | flag::POSSDUP;
+        let values = 1..=MODEL_VALUE_MAX;
+        let whole = order.flags & NO_MODEL == 0
+            && order.side != 0
+            && values.contains(&order.px)
+            && values.contains(&order.qty)
+            && self.printed.get(order.instrument as usize).is_some_and(|printed| *printed);
+        whole
+            && match kind {
+                AnomalyKind::FatFingerQty => order.qty >= self.around.large_order_qty,
+                AnomalyKind::Restricted => self.around.restricted.is_some(),
+                _ => true,
             }
-            _ => true,
+    }
+
+    /// Notes that an instrument has a last price.
+    fn note_print(&mut self, event: &Event) {
+        let is_print = matches!(
+            event.kind,
+            EventKind::Fill | EventKind::Trade | EventKind::Cross | EventKind::Ref
+        );
+        if is_print && event.flags & (flag::NO_REF | flag::UNDEF_PX | flag::SNAPSHOT) == 0 {
+            let at = event.instrument as usize;
+            // A handle is an index into the names, of which a decoder bounds the number.
+            if at >= self.printed.len() && at < NAMES_MAX {
+                self.printed.resize(at + 1, false);
+            }
+            if let Some(printed) = self.printed.get_mut(at) {
+                *printed = true;
+            }
         }
     }
 
     fn start(&mut self, kind: AnomalyKind, model: Event) {
         let mut order = model;
         order.ts_ns = model.ts_ns.saturating_add(AFTER_NS);
+        (order.flags, order.ref_id) = (0, 0);
         let away = if model.side == SELL { 1 } else { -1 };
         let mut story = Story::new(kind);
         match kind {
@@ -146,8 +207,9 @@ impl Injector {
                 self.add(&mut story, order);
             }
             AnomalyKind::Restricted => {
-                order.instrument = self.around.restricted;
-                order.px = self.around.restricted_px;
+                if let Some((instrument, px)) = self.around.restricted {
+                    (order.instrument, order.px) = (instrument, px);
+                }
                 self.add(&mut story, order);
             }
             AnomalyKind::DuplicateBurst => {
@@ -157,10 +219,10 @@ impl Injector {
                 }
             }
             AnomalyKind::RunawayLoop => {
-                // A quiet corner of the firm: a busy one's ordinary orders would be refused too.
-                order.strategy = self.around.strategies - 1;
-                order.account =
-                    self.around.accounts - 1 - self.stream.below(self.around.accounts.div_ceil(8));
+                if let Runaway::Quiet { accounts, strategies } = self.around.runaway {
+                    order.strategy = strategies - 1;
+                    order.account = accounts - 1 - self.stream.below(accounts.div_ceil(8));
+                }
                 order.qty = order.qty.min(100);
                 for i in 0..RUNAWAY_ORDERS {
                     order.px = model.px + away * (i % 8) as i64 * self.around.tick_e9;
@@ -186,8 +248,9 @@ impl Injector {
             }
             AnomalyKind::Oversell => {
                 order.side = SELL;
-                order.qty = OVERSELL_QTY;
-                for _ in 0..OVERSELL_ORDERS {
+                let Oversell { orders, qty } = self.around.oversell;
+                order.qty = qty;
+                for _ in 0..orders {
                     self.add(&mut story, order);
                     order.ts_ns = order.ts_ns.saturating_add(OVERSELL_GAP_NS);
                 }
@@ -236,7 +299,10 @@ impl Injector {
 
     fn new_order_id(&mut self, story: &mut Story) -> u64 {
         self.orders += 1;
-        let id = order_id(2 * self.orders + 1);
+        let id = match self.around.ids {
+            Ids::Odd => order_id(2 * self.orders + 1),
+            Ids::After(last) => last.saturating_add(self.orders),
+        };
         story.order_ids.push(id);
         id
     }

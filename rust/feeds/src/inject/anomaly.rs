@@ -87,6 +87,8 @@ impl AnomalySet {
     pub const NONE: Self = Self(0);
     /// The nine that the shipped default limits find.
     pub const DEFAULT: Self = Self((1 << 9) - 1);
+    /// The eight of those that can happen in anybody's file: its symbols are not restricted.
+    pub const FILE: Self = Self(Self::DEFAULT.0 & !(1 << AnomalyKind::Restricted as u16));
 
     /// This set and `kind`.
     #[must_use]
