@@ -191,6 +191,33 @@ def test_a_float_reference_changes_nothing(gateway: cwts.Gateway) -> None:
     with pytest.raises(ValueError, match="bid"):
         gateway.set_reference("AAPL", last="600.5", bid="nan")
     assert gateway.check(buy()).accepted, "the collar is still around 585.30"
+    with pytest.raises(ValueError, match="give last"):
+        gateway.set_reference("AAPL", bid="585.29")
+    with pytest.raises(ValueError, match="around a price: give last"):
+        gateway.set_reference("AAPL", bid="585.29", ask="585.31")
+
+
+def test_a_collar_around_the_middle_takes_bid_and_ask(limits: Path, tmp_path: Path) -> None:
+    limits.write_text(LIMITS.replace('"external"', '"mid"'), encoding="utf-8")
+    log = tmp_path / "log"
+    with cwts.Gateway(limits, log=log) as gateway:
+        with pytest.raises(ValueError, match="give bid and ask"):
+            gateway.set_reference("AAPL", last="585.30")
+        missing = gateway.check(buy())
+        assert missing.first == "REFERENCE_MISSING"
+        assert 'bid="...", ask="..."' in missing.explain()
+        # 5 % of 585.30, the middle, are 29.265; the last trade is another collar's business.
+        gateway.set_reference("AAPL", last="700", bid="585.20", ask="585.40")
+        assert gateway.check(buy(price="614.56")).accepted
+        assert gateway.check(buy(price="614.57")).first == "PRICE_COLLAR"
+        # An offer below the bid is no market: the middle stays.
+        gateway.set_reference("AAPL", bid="600", ask="599")
+        assert gateway.check(buy(price="614.57")).first == "PRICE_COLLAR"
+        gateway.set_reference("AAPL", bid="600", ask="600")
+        assert gateway.check(buy(price="614.57")).accepted
+    with cwts.Gateway(limits, log=log) as gateway:
+        assert gateway.check(buy(price="630.00")).accepted, "the log keeps the middle"
+        assert gateway.check(buy(price="630.01")).first == "PRICE_COLLAR"
 
 
 # One order.

@@ -158,7 +158,7 @@ class Gateway:
     def set_reference(
         self,
         symbol: str,
-        last_e9: int,
+        last_e9: int | None = None,
         bid_e9: int = 0,
         ask_e9: int = 0,
         ts_ns: int | None = None,

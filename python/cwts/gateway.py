@@ -146,12 +146,16 @@ class Gateway:
         self,
         symbol: str,
         *,
-        last: Price,
+        last: Price | None = None,
         bid: Price | None = None,
         ask: Price | None = None,
         ts_ns: int | None = None,
     ) -> None:
         """Set the price that a symbol's collar is around.
+
+        A collar with ``reference = "mid"`` is around the middle of ``bid`` and ``ask``, rounded
+        down to 1e-9; an offer below the bid leaves the middle as it was. Other collars are
+        around ``last``. Give ``last``, or ``bid`` and ``ask``, or all three.
 
         Parameters
         ----------
@@ -162,9 +166,12 @@ class Gateway:
         ts_ns : int, optional
             When it was seen, UTC epoch nanoseconds. Default: now. Never later than now.
         """
+        if last is None and (bid is None or ask is None):
+            msg = f"set_reference({symbol!r}): give last, or bid and ask"
+            raise ValueError(msg)
         self._core.set_reference(
             symbol,
-            price_e9(last, "last"),
+            None if last is None else price_e9(last, "last"),
             0 if bid is None else price_e9(bid, "bid"),
             0 if ask is None else price_e9(ask, "ask"),
             ts_ns,
@@ -174,7 +181,7 @@ class Gateway:
         self,
         symbol: str,
         *,
-        last: Price,
+        last: Price | None = None,
         bid: Price | None = None,
         ask: Price | None = None,
         ts_ns: int | None = None,

@@ -57,7 +57,7 @@ fn main() {
         ..Order::default()
     };
     let mut gateway = Gateway::open(&options(None)).unwrap();
-    gateway.set_reference(1, 585_300_000_000, 0, 0, None).unwrap();
+    gateway.set_reference(1, Some(585_300_000_000), 0, 0, None).unwrap();
     assert!(gateway.submit(&order).unwrap().outcome.decision.is_accepted());
     let mut clock = Clock::default();
     best("clock", 200_000, || {
@@ -76,7 +76,7 @@ fn main() {
         black_box(gateway.submit(black_box(&order)).unwrap());
     });
     let mut logged = Gateway::open(&options(Some(temp.path().join("log")))).unwrap();
-    logged.set_reference(1, 585_300_000_000, 0, 0, None).unwrap();
+    logged.set_reference(1, Some(585_300_000_000), 0, 0, None).unwrap();
     let mut refused = 0;
     best("submit, log", 20_000, || {
         refused +=

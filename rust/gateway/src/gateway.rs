@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cwts_audit::Checkpoint;
 use cwts_audit::holds::HoldsFold;
-use cwts_risk::{Engine, ExecEffect, Outcome};
+use cwts_risk::{Engine, ExecEffect, Outcome, mid};
 use cwts_types::{
     Body, Control, Decision, Entry, Exec, Gap, Header, Level, Order, Reference, ReleaseDenied,
     ReleaseMode, Verdict, Violation, producer, reference_flag,
@@ -215,14 +215,16 @@ impl Gateway {
         Ok(self.engine.exec(&exec))
     }
 
-    /// Sets a reference price.
+    /// Sets a reference price: the last trade, bid and ask, or both; 0 in `bid` or `ask` is unknown.
+    ///
+    /// A collar around the middle takes it from bid and ask, any other takes `last`.
     ///
     /// # Errors
     /// The log has failed.
     pub fn set_reference(
         &mut self,
         instrument: u32,
-        px: i64,
+        last: Option<i64>,
         bid: i64,
         ask: i64,
         ts: Option<u64>,
@@ -231,10 +233,13 @@ impl Gateway {
         let now = self.clock.now();
         self.flush_gap(now);
         let ts = ts.unwrap_or(now.utc_ns).min(now.utc_ns);
-        let flags = reference_flag::EXTERNAL;
+        let (px, flags) = match last {
+            Some(last) => (last, reference_flag::EXTERNAL),
+            None => (mid(bid, ask).unwrap_or(0), reference_flag::EXTERNAL | reference_flag::MID),
+        };
         let body = Reference { instrument, flags, px, bid, ask, ts, ..Reference::default() };
         self.append(Body::Reference(body), now, 1)?;
-        self.engine.reference(instrument, px, ts);
+        self.engine.reference_entry(&body);
         Ok(())
     }
 

@@ -149,7 +149,10 @@ pub fn explain(dir: &Path, order_id: u64) -> Result<Value, GatewayError> {
     fold_log(dir, |index, entry, engine| {
         match &entry.body {
             Body::Reference(reference) => {
-                references.insert(reference.instrument, (index, reference.px));
+                // The one that the collar listens to: prints and middles may stand side by side.
+                if let Some(px) = engine.reference_price(reference) {
+                    references.insert(reference.instrument, (index, px));
+                }
             }
             Body::Order(order, _) if order.order_id == order_id || order.ref_id == order_id => {
                 let reference = references

@@ -9,6 +9,7 @@ use cwts_gateway::{
     Gateway as Core, GatewayError, GatewayOptions, HaltOptions, KeyStore, KillSwitch, raise,
 };
 use cwts_risk::ExecEffect;
+use cwts_risk::limits::ReferenceSource;
 use cwts_types::{DECISION_BYTES, Exec, OrderKind, RegisterKind, ReleaseMode, Verdict, exec_type};
 use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
@@ -240,11 +241,11 @@ impl Gateway {
         })
     }
 
-    #[pyo3(signature = (symbol, last_e9, bid_e9=0, ask_e9=0, ts_ns=None))]
+    #[pyo3(signature = (symbol, last_e9=None, bid_e9=0, ask_e9=0, ts_ns=None))]
     fn set_reference(
         &self,
         symbol: &str,
-        last_e9: i64,
+        last_e9: Option<i64>,
         bid_e9: i64,
         ask_e9: i64,
         ts_ns: Option<u64>,
@@ -260,6 +261,13 @@ impl Gateway {
             );
             return Err(PyValueError::new_err(why).into());
         };
+        // What the symbol's collar does not listen to would be taken in silence.
+        let is_mid = core.engine().reference_source(handle) == Some(ReferenceSource::Mid);
+        if is_mid && (bid_e9 == 0 || ask_e9 == 0) || !is_mid && last_e9.is_none() {
+            let wanted = if is_mid { "the middle: give bid and ask" } else { "a price: give last" };
+            let why = format!("set_reference({symbol:?}): its collar is around {wanted}");
+            return Err(PyValueError::new_err(why).into());
+        }
         core.set_reference(handle, last_e9, bid_e9, ask_e9, ts_ns)?;
         Ok(())
     }

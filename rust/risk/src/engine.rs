@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
-use cwts_types::{Control, Entry, Level, Reference, Register, RegisterKind, reference_flag};
+use cwts_types::{Control, Entry, Level, Register, RegisterKind};
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 
 use crate::holding::{Holding, HoldingLimits};
-use crate::limits::{LimitsFile, ReferenceSource};
+use crate::limits::LimitsFile;
 use crate::registry::Registry;
 use crate::tables::{
     AccountLine, InstrumentLine, Node, StrategyLine, account_line, instrument_line, limit_node,
@@ -338,27 +338,6 @@ impl Engine {
             self.holding_limits[index] = self.limits_of_holding((key >> 32) as u32, key as u32);
         }
         self.refresh_kill();
-    }
-
-    /// Takes a reference price in, unless it is a print and the collar listens to
-    /// `set_reference` only (`reference = "external"`).
-    pub fn reference_entry(&mut self, reference: &Reference) {
-        let line = self.instruments.get(reference.instrument as usize).and_then(Option::as_ref);
-        let collar = line.and_then(|line| line.collar);
-        let is_print = reference.flags & reference_flag::LAST_TRADE != 0;
-        if is_print && collar.is_some_and(|c| c.reference == ReferenceSource::External) {
-            self.advance(reference.ts);
-            return;
-        }
-        self.reference(reference.instrument, reference.px, reference.ts);
-    }
-
-    /// Sets a reference price.
-    pub fn reference(&mut self, instrument: u32, px: i64, ts: u64) {
-        self.advance(ts);
-        if let Some(Some(line)) = self.instruments.get_mut(instrument as usize) {
-            line.set_reference(px, ts);
-        }
     }
 
     /// Time as the controls see it: it never steps back.

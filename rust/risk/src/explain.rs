@@ -3,6 +3,7 @@
 use cwts_types::{Control, KillState, Level, RegisterKind, Violation, format_e9};
 
 use crate::engine::Engine;
+use crate::limits::ReferenceSource;
 use crate::registry::Registry;
 use crate::tables::{kill_bit, missing};
 
@@ -99,11 +100,12 @@ impl Engine {
                     .collect();
                 Some(format!("add to the limits file: {}", lines.join("; ")))
             }
-            Control::ReferenceMissing => {
-                Some(format!("call gateway.set_reference(\"{symbol}\", last=\"...\") first"))
-            }
-            Control::ReferenceStale => {
-                Some(format!("call gateway.set_reference(\"{symbol}\", last=\"...\") again"))
+            Control::ReferenceMissing | Control::ReferenceStale => {
+                let is_mid = self.reference_source(violation.scope) == Some(ReferenceSource::Mid);
+                let prices = if is_mid { "bid=\"...\", ask=\"...\"" } else { "last=\"...\"" };
+                let missing = violation.control == Control::ReferenceMissing;
+                let when = if missing { "first" } else { "again" };
+                Some(format!("call gateway.set_reference(\"{symbol}\", {prices}) {when}"))
             }
             _ => None,
         }

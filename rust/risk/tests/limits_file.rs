@@ -49,6 +49,23 @@ fn a_file_that_is_not_utf8_changes_nothing() {
 }
 
 #[test]
+fn only_a_replay_has_a_file_with_reference_rows() {
+    for (reference, replay_only) in [
+        ("last_trade", None),
+        ("external", None),
+        ("mid", None),
+        ("column", Some("price_collar.reference")),
+    ] {
+        let collar = format!("{{ bps = 5, reference = \"{reference}\" }}");
+        let text = Limits::wide().set("group.g", "price_collar", &collar).text();
+        assert_eq!(parse(&text).unwrap().replay_only, replay_only, "{reference}");
+    }
+    let text = Limits::wide().set("group.g", "price_collar", "{ bps = 5, reference = \"vwap\" }");
+    let error = parse(&text.text()).unwrap_err().to_string();
+    assert!(error.contains("group.g.price_collar.reference"), "{error}");
+}
+
+#[test]
 fn versions_grow_by_one_and_a_bad_file_changes_nothing() {
     let mut firm = Firm::new(&Limits::wide());
     let text = Limits::wide().set("account.A", "max_order_qty", "5").text();

@@ -128,6 +128,10 @@ pub enum ReferenceSource {
     LastTrade,
     /// `set_reference`.
     External,
+    /// The middle of bid and ask: of `set_reference`, or of the book that a replay rebuilds.
+    Mid,
+    /// The `ref` rows of a replayed file.
+    Column,
 }
 
 /// The band around the reference price; the narrowest of the given rules holds.

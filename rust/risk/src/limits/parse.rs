@@ -92,6 +92,10 @@ fn read(mut root: Section<'_>, sink: &mut Sink<'_>) -> LimitsFile {
             if rate_counts_accepted(instrument.message_rate) {
                 file.replay_only = Some("message_rate.counts");
             }
+            // A live gateway has no file whose rows could set it: no order would ever pass.
+            if instrument.price_collar.is_some_and(|c| c.reference == ReferenceSource::Column) {
+                file.replay_only = Some("price_collar.reference");
+            }
             section.finish(sink);
             target.insert(name, instrument);
         }
@@ -220,8 +224,10 @@ fn collar(section: &mut Section<'_>, sink: &mut Sink<'_>) -> Option<Collar> {
         bps: inner.integer("bps", 0, BPS_MAX, sink),
         ticks: inner.integer("ticks", 0, i64::from(i32::MAX), sink),
         absolute_e9: inner.price_e9("absolute", sink),
-        reference: match inner.choice("reference", &["last_trade", "external"], sink) {
+        reference: match inner.choice("reference", &REFERENCES, sink) {
             Some("external") => ReferenceSource::External,
+            Some("mid") => ReferenceSource::Mid,
+            Some("column") => ReferenceSource::Column,
             _ => ReferenceSource::LastTrade,
         },
         max_age_ns: inner.duration_ns("max_age", sink).unwrap_or(0),
@@ -303,6 +309,8 @@ fn position(root: &toml_edit::Table, path: &[&str]) -> usize {
     at
 }
 
+/// What a collar may listen to.
+const REFERENCES: [&str; 4] = ["last_trade", "external", "mid", "column"];
 /// 1,000 %: wider than that is no collar.
 const BPS_MAX: i64 = 100_000;
 /// Largest contract multiplier.

@@ -75,6 +75,46 @@ pub(crate) fn price_collar() {
     }
 }
 
+/// Prints, prices from outside and middles stand side by side in a log; a collar takes its own.
+#[test]
+fn a_collar_listens_to_its_own_kind_of_reference() {
+    use cwts_types::{Reference, reference_flag};
+    let entry = |flags, px, bid, ask| Reference {
+        instrument: I,
+        flags,
+        px,
+        bid,
+        ask,
+        ..Reference::default()
+    };
+    let entries = [
+        entry(reference_flag::LAST_TRADE, PX, 0, 0),
+        entry(reference_flag::EXTERNAL, 2 * PX, 0, 0),
+        entry(reference_flag::EXTERNAL, 3 * PX, 4 * PX, 6 * PX),
+        entry(reference_flag::EXTERNAL | reference_flag::MID, 5 * PX, 4 * PX, 6 * PX),
+        entry(reference_flag::MID, 5 * PX, 4 * PX, 6 * PX),
+        entry(reference_flag::EXTERNAL | reference_flag::MID, 0, 6 * PX, 4 * PX),
+    ];
+    for (source, heard) in [
+        ("last_trade", [Some(PX), Some(2 * PX), Some(3 * PX), None, None, None]),
+        ("external", [None, Some(2 * PX), Some(3 * PX), None, None, None]),
+        ("column", [None, Some(2 * PX), Some(3 * PX), None, None, None]),
+        ("mid", [None, None, Some(5 * PX), Some(5 * PX), Some(5 * PX), None]),
+    ] {
+        let limits = collared(&format!("{{ ticks = 0, reference = \"{source}\" }}"));
+        for (entry, px) in entries.iter().zip(heard) {
+            let mut firm = Firm::without_reference(&limits);
+            firm.engine.reference_entry(entry);
+            let order = firm.buy(1, px.unwrap_or(PX));
+            let outcome = firm.decide(&order);
+            match px {
+                Some(_) => assert_accepted(&outcome),
+                None => assert_refused(&outcome, Control::ReferenceMissing, PLACE, (0, 0)),
+            }
+        }
+    }
+}
+
 /// Type by sign: nothing with a price escapes the collar, and nothing without one is free.
 #[test]
 fn no_type_and_no_sign_escapes_the_collar() {

@@ -155,8 +155,10 @@ pub mod reference_flag {
     pub const LAST_TRADE: u32 = 1;
     /// The price was set from outside.
     pub const EXTERNAL: u32 = 2;
+    /// The price is the middle of bid and ask; nobody traded or set it.
+    pub const MID: u32 = 4;
     /// All bits in use.
-    pub const ALL: u32 = 3;
+    pub const ALL: u32 = 7;
 }
 
 /// A reference price; 0 in a price field means that it is not known.
