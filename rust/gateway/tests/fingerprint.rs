@@ -17,23 +17,62 @@ fn data() -> Option<PathBuf> {
     None
 }
 
+fn limits(name: &str) -> Vec<u8> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/limits");
+    std::fs::read(folder.join(name)).unwrap()
+}
+
+#[test]
+fn the_es_day_gives_the_published_decisions() {
+    let Some(data) = data() else { return };
+    let folder = data.join("orderflow/cme_mbo");
+    let name = "esh4-glbx-mdp3-20231225.mbo.dbn.zst";
+    let packed = std::fs::File::open(folder.join(name)).unwrap();
+    let expected = std::fs::read_to_string(folder.join("ESH4_expected_P4.json")).unwrap();
+    let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
+
+    let open = OpenOptions::default();
+    let source = open_events(Input::File(Box::new(packed)), None, &open).unwrap();
+    let input = ReplayInput { path: name.to_owned(), source: Box::new(source) };
+    let options = ReplayOptions::new("P4.toml", &limits("P4.toml"));
+    let found = replay(input, &options, &Progress::default()).unwrap().json;
+
+    assert_eq!(found["orders"], expected["submits"]);
+    assert_eq!(found["decisions_sha256"], expected["decisions_sha256"]);
+    let masks = &found["by_mask"];
+    let rows = [
+        ("ACCEPT", 14_830),
+        ("MAX_ORDER_QTY|MAX_ORDER_NOTIONAL", 109),
+        ("MAX_ORDER_QTY|MAX_ORDER_NOTIONAL|PRICE_COLLAR", 12),
+        ("MAX_ORDER_QTY|MAX_ORDER_NOTIONAL|MESSAGE_RATE", 1),
+        ("PRICE_COLLAR", 2_021),
+        ("PRICE_COLLAR|MESSAGE_RATE", 298),
+        ("MESSAGE_RATE", 834),
+        ("MESSAGE_RATE|DUPLICATE_ORDER", 2),
+        ("DUPLICATE_ORDER", 2_384),
+    ];
+    for (mask, count) in rows {
+        assert_eq!(masks[mask], count, "{mask}");
+    }
+    assert_eq!(masks.as_object().unwrap().len(), rows.len());
+    let skipped = &found["inputs"][0]["skipped"];
+    assert_eq!((&skipped["SNAPSHOT"], &skipped["NO_EVENT"]), (&8_725.into(), &0.into()));
+    assert_eq!(found["anomalies"]["TIME_BACK"], 0);
+}
+
 #[test]
 fn the_amzn_day_gives_the_published_decisions() {
     let Some(data) = data() else { return };
     let folder = data.join("orderflow/lobster");
     let name = "AMZN_2012-06-21_34200000_57600000_message_1.csv.gz";
     let packed = std::fs::File::open(folder.join(name)).unwrap();
-    let limits = std::fs::read(
-        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/limits/P1.toml"),
-    )
-    .unwrap();
     let expected = std::fs::read_to_string(folder.join("AMZN_expected_P1.json")).unwrap();
     let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
 
     let open = OpenOptions { symbol: Some("AMZN".to_owned()), ..OpenOptions::default() };
     let source = open_events(Input::File(Box::new(packed)), None, &open).unwrap();
     let input = ReplayInput { path: name.to_owned(), source: Box::new(source) };
-    let options = ReplayOptions::new("P1.toml", &limits);
+    let options = ReplayOptions::new("P1.toml", &limits("P1.toml"));
     let found = replay(input, &options, &Progress::default()).unwrap().json;
 
     assert_eq!(found["orders"], expected["submits"]);
@@ -45,5 +84,6 @@ fn the_amzn_day_gives_the_published_decisions() {
     assert_eq!(masks["MESSAGE_RATE"], 11);
     assert_eq!(masks["MESSAGE_RATE|DUPLICATE_ORDER"], 1);
     assert_eq!(masks["DUPLICATE_ORDER"], 2_815);
+    assert_eq!(masks.as_object().unwrap().len(), 6);
     assert_eq!(found["anomalies"]["UNKNOWN_ORDER"], 7_467);
 }

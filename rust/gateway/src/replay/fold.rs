@@ -8,12 +8,14 @@ use cwts_audit::holds::HoldsFold;
 use cwts_feeds::event::{Event, EventKind, flag};
 use cwts_feeds::source::EventSource;
 use cwts_risk::Engine;
+use cwts_risk::limits::ReferenceSource;
 use cwts_types::{
     Alias, AliasKind, Body, Entry, Exec, Header, Kill, KillState, Order, OrderKind, Reference,
     Register, RegisterKind, Scope, Session, entry_flag, exec_type, producer, reference_flag,
 };
 use rustc_hash::FxHashSet;
 
+use super::mid::{MidBooks, NewMid};
 use super::rows::DecisionRows;
 use super::stats::ReplayStats;
 use super::{Mapping, ReplayOptions};
@@ -39,6 +41,8 @@ pub(super) struct Fold<'o> {
     /// Handles of `ALL`, or of `default`, for rows without a name.
     fallback: (u32, u32),
     references: Vec<i64>,
+    /// The market's books, where a collar is around their middle.
+    pub(super) mid: Option<MidBooks>,
     denied: FxHashSet<u64>,
     /// Live orders of a snapshot: the market's, nobody's.
     foreign: FxHashSet<u64>,
@@ -76,6 +80,7 @@ impl<'o> Fold<'o> {
             strategies: Vec::new(),
             fallback: (0, 0),
             references: vec![0],
+            mid: None,
             denied: FxHashSet::default(),
             foreign: FxHashSet::default(),
             texts: 0,
@@ -211,7 +216,13 @@ impl<'o> Fold<'o> {
         match event.kind {
             _ if event.flags & flag::SNAPSHOT != 0 => {
                 self.stats.snapshot += 1;
-                self.foreign.insert(event.order_id);
+                // A venue that recovers lists orders anew that this file has added: they stay whose
+                // they are.
+                let is_known =
+                    self.engine.is_working(event.order_id) || self.denied.contains(&event.order_id);
+                if event.kind == EventKind::Add && !is_known {
+                    self.foreign.insert(event.order_id);
+                }
             }
             _ if event.flags & flag::CONSEQUENCE != 0 => self.stats.consequence += 1,
             EventKind::Add => self.order(event, instrument, OrderKind::New)?,
@@ -227,6 +238,7 @@ impl<'o> Fold<'o> {
                 self.push_and_step_at(Body::Tick, event.ts_ns)?;
             }
             EventKind::Ref => self.reference(event, instrument, reference_flag::EXTERNAL)?,
+            // A cleared book frees no reservation: a venue that recovers lists its orders again.
             EventKind::Trade | EventKind::Cross | EventKind::Clear => {}
         }
         let is_print = matches!(event.kind, EventKind::Fill | EventKind::Trade | EventKind::Cross);
@@ -234,8 +246,32 @@ impl<'o> Fold<'o> {
             // It applies to the next record on: the reference is strictly earlier in the file.
             self.reference(event, instrument, reference_flag::LAST_TRADE)?;
         }
+        // As for a trade: the book that an order is decided by ends before its own row.
+        if let Some(books) = &mut self.mid
+            && let Some(mid) = books.event(event)?
+        {
+            self.mid_reference(event, instrument, mid)?;
+        }
         self.stats.events += 1;
         Ok(())
+    }
+
+    /// Logs the new middle of an instrument whose collar is around it.
+    fn mid_reference(
+        &mut self,
+        event: &Event,
+        instrument: u32,
+        mid: NewMid,
+    ) -> Result<(), GatewayError> {
+        if self.engine.reference_source(instrument) != Some(ReferenceSource::Mid) {
+            return Ok(());
+        }
+        let NewMid { px, bid, ask } = mid;
+        // A snapshot's rows keep older times, and its book is true now.
+        let (flags, ts) = (reference_flag::MID, self.last_ts);
+        let body = Reference { instrument, flags, px, bid, ask, ts, ..Reference::default() };
+        self.engine.reference_entry(&body);
+        self.push(Body::Reference(body), producer::REPLAY, event.ts_ns)
     }
 
     fn push_and_step_at(&mut self, body: Body, ts: u64) -> Result<(), GatewayError> {

@@ -59,7 +59,11 @@ pub(super) fn document(
             "format": facts.format.name(),
             "bytes": facts.bytes,
             "records": facts.counts.records,
-            "skipped": { "SNAPSHOT": stats.snapshot, "CONSEQUENCE": stats.consequence },
+            "skipped": {
+                "SNAPSHOT": stats.snapshot,
+                "CONSEQUENCE": stats.consequence,
+                "NO_EVENT": facts.counts.skipped,
+            },
         }],
         "limits": {
             "path": options.limits.0,

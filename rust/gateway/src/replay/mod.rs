@@ -5,6 +5,7 @@
 
 mod fold;
 mod json;
+mod mid;
 mod open;
 mod rows;
 mod stats;
@@ -134,7 +135,10 @@ pub fn replay(
         decode_ns += before.elapsed().as_nanos();
         fold.names(input.source.as_ref())?;
         for event in &batch {
-            fold.event(event)?;
+            fold.event(event).map_err(|error| match error {
+                GatewayError::Feed(error) => error.in_file(&input.path).into(),
+                other => other,
+            })?;
         }
         progress.events.fetch_add(batch.len() as u64, Ordering::Relaxed);
         // What came before a bad record stands; the error names the record.

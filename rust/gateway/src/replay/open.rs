@@ -8,6 +8,7 @@ use cwts_types::{Body, ConfigKind, Genesis, LimitActivate, Register, entry_flag,
 use sha2::{Digest as _, Sha256};
 
 use super::fold::Fold;
+use super::mid::MidBooks;
 use super::rows::DecisionRows;
 use super::{Mapping, ReplayInput, ReplayOptions};
 use crate::clock::Now;
@@ -54,6 +55,7 @@ impl<'o> Fold<'o> {
         let activate = LimitActivate { version: 1, parts, first_part: 2, sha256: limits_sha256 };
         fold.push_and_step(Body::LimitActivate(activate), producer::GATEWAY, 0)?;
         fold.replace_apply = file.replay.replace_apply;
+        fold.mid = MidBooks::wanted(&file, format);
         let run = format!("mapping={}", mapping.name());
         for body in chunks(ConfigKind::Mapping, run.as_bytes()) {
             fold.push(body, producer::GATEWAY, 0)?;
