@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 import cwts
-from cli_run import AMZN, P1, check_schema, cli, needs_amzn
+from cli_run import AMZN, ES, P1, P4, check_schema, cli, needs_amzn, needs_es
 from cwts import audit, datasets
 from cwts._replay import midnight_ns
 from cwts.cli.app import run
-from cwts.cli.fingerprint import differences, letter_counts
+from cwts.cli.fingerprint import differences, letter_counts, mask_counts
 
 
 @pytest.fixture(autouse=True)
@@ -91,6 +91,30 @@ def test_the_public_command_gives_the_published_fingerprint(tmp_path: Path) -> N
     assert hashlib.sha256(text.encode()).hexdigest() == published["decisions_sha256"]
 
 
+@needs_es
+def test_a_dbn_file_gives_the_published_fingerprint_and_its_masks(tmp_path: Path) -> None:
+    published = ES.with_name("ESH4_expected_P4.json")
+    found = cli("replay", ES, "--limits", P4, "--expect", published, "--json")
+    assert found.returncode == 0, found.stderr
+    result = json.loads(found.stdout)
+    check_schema(result, "replay-v1.json")
+    assert result["inputs"][0]["format"] == "dbn"
+    assert (result["orders"], result["accepted"]) == (20_491, 14_830)
+    # A fingerprint may say which controls each order violates, not only the first.
+    finer = tmp_path / "finer.json"
+    masks = {"A": 14_830, "Q+N": 109, "Q+N+C": 12, "Q+N+R": 1, "C": 2_021, "C+R": 298}
+    masks |= {"R": 834, "R+D": 2, "D": 2_384}
+    fingerprint = json.loads(published.read_text(encoding="utf-8")) | {"masks": masks}
+    finer.write_text(json.dumps(fingerprint), encoding="utf-8")
+    same = cli("replay", ES, "--format", "dbn", "--limits", P4, "--expect", finer)
+    assert same.returncode == 0, same.stderr
+    fingerprint["masks"] = masks | {"R": 833, "R+D": 3}
+    finer.write_text(json.dumps(fingerprint), encoding="utf-8")
+    other = cli("replay", ES, "--limits", P4, "--expect", finer)
+    assert other.returncode == 1
+    assert "masks: expected" in other.stderr
+
+
 @needs_amzn
 def test_a_fingerprint_that_differs_is_exit_code_1(tmp_path: Path) -> None:
     other = tmp_path / "other.json"
@@ -109,10 +133,15 @@ def test_the_comparison_sees_every_part() -> None:
         "MAX_POSITION": 3,
     }
     assert letter_counts(by_mask) == {"A": 5, "Q": 2, "R": 1, "X": 3}
+    masks = {"A": 5, "Q+N": 2, "R+D": 1, "X": 3}
+    assert mask_counts(by_mask) == masks
+    assert mask_counts({"MAX_ORDER_QTY|LOT_SIZE": 1, "TICK_SIZE|LOT_SIZE": 2}) == {"Q+X": 1, "X": 2}
     result = {"orders": 11, "by_mask": by_mask, "decisions_sha256": "00"}
     same = {"submits": 11, "counts": {"A": 5, "Q": 2, "R": 1, "X": 3}, "decisions_sha256": "00"}
     assert differences(result, same) == []
-    for change in ({"submits": 1}, {"counts": {"A": 11}}, {"decisions_sha256": "ff"}):
+    assert differences(result, same | {"masks": masks}) == []
+    changes = [{"submits": 1}, {"counts": {"A": 11}}, {"decisions_sha256": "ff"}]
+    for change in [*changes, {"masks": {"A": 11}}]:
         assert len(differences(result, same | change)) == 1
 
 

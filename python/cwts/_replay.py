@@ -147,7 +147,8 @@ def replay(
     Parameters
     ----------
     path : path-like
-        Order flow: LOBSTER messages or the CWTS format as CSV, Parquet or Arrow, also packed.
+        Order flow: LOBSTER messages, DBN of schema mbo, or the CWTS format as CSV, Parquet or
+        Arrow; also packed.
     limits : path-like, optional
         The limits file. Default: the limits that come with cwts.
     log : path-like, optional

@@ -19,10 +19,15 @@ from cwts.cli.app import app
 ROOT = Path(__file__).resolve().parents[2]
 DATA = Path(os.environ.get("CWTS_DATA") or ROOT.parent / "shared" / "data")
 AMZN = DATA / "orderflow/lobster/AMZN_2012-06-21_34200000_57600000_message_1.csv.gz"
+ES = DATA / "orderflow/cme_mbo/esh4-glbx-mdp3-20231225.mbo.dbn.zst"
 P1 = ROOT / "tests/data/limits/P1.toml"
+P4 = ROOT / "tests/data/limits/P4.toml"
 
 needs_amzn = pytest.mark.skipif(
     not AMZN.is_file(), reason=f"NO MARKET DATA: {AMZN} is absent; set CWTS_DATA"
+)
+needs_es = pytest.mark.skipif(
+    not ES.is_file(), reason=f"NO MARKET DATA: {ES} is absent; set CWTS_DATA"
 )
 
 

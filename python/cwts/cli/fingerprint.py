@@ -24,7 +24,11 @@ _LETTERS: Final = (
 
 
 def read_fingerprint(path: Path) -> dict[str, Any]:
-    """Read a fingerprint: an object with ``submits``, ``counts`` and ``decisions_sha256``."""
+    """Read a fingerprint.
+
+    An object with ``submits``, ``counts``, ``decisions_sha256`` and, if it goes into such detail,
+    ``masks``: orders by all the controls that they violate, ``{"Q+N": 109}``.
+    """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -39,6 +43,7 @@ def differences(run: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str
     found: dict[str, Any] = {
         "submits": run["orders"],
         "counts": letter_counts(run["by_mask"]),
+        "masks": mask_counts(run["by_mask"]),
         "decisions_sha256": run["decisions_sha256"],
     }
     return [
@@ -55,4 +60,17 @@ def letter_counts(by_mask: Mapping[str, int]) -> dict[str, int]:
         names = mask.split("|")
         letter = next((letter for letter, name in _LETTERS if name in names), "X")
         counts["A" if mask == "ACCEPT" else letter] += count
+    return dict(counts)
+
+
+def mask_counts(by_mask: Mapping[str, int]) -> dict[str, int]:
+    """Count the orders of a run by the letters of all that they violate, ``+`` between them."""
+    counts: Counter[str] = Counter()
+    known = {name for _, name in _LETTERS}
+    for mask, count in by_mask.items():
+        names = mask.split("|")
+        letters = [letter for letter, name in _LETTERS if name in names]
+        if not known.issuperset(names):
+            letters.append("X")
+        counts["A" if mask == "ACCEPT" else "+".join(letters)] += count
     return dict(counts)

@@ -27,7 +27,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["lobster", "csv", "parquet", "arrow"]),
+    type=click.Choice(["lobster", "csv", "parquet", "arrow", "dbn"]),
     help="Default: found out from the content.",
 )
 @click.option("--date", help="The day of a LOBSTER file, 2012-06-21. Default: in its name.")
