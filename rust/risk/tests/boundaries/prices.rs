@@ -105,7 +105,8 @@ fn a_collar_listens_to_its_own_kind_of_reference() {
         for (entry, px) in entries.iter().zip(heard) {
             let mut firm = Firm::without_reference(&limits);
             firm.engine.reference_entry(entry);
-            let outcome = firm.decide(&firm.buy(1, px.unwrap_or(PX)));
+            let order = firm.buy(1, px.unwrap_or(PX));
+            let outcome = firm.decide(&order);
             match px {
                 Some(_) => assert_accepted(&outcome),
                 None => assert_refused(&outcome, Control::ReferenceMissing, PLACE, (0, 0)),
