@@ -3,14 +3,17 @@
 //! Source: the format's own readme (types 1 to 5 and 7) and design note "replay", section 5.1.
 //! Type 6 (cross) is described for newer files only; no public sample holds one.
 //!
-//! Two readers of one row: `fast_row` takes the shape that almost every row has and gives up on
-//! anything else, `slow_row` takes every legal shape and words the error. A property test holds
+//! Two readers of one row: `usual_event` takes the shape that almost every row has and gives up on
+//! anything else, `slow_row` takes every legal shape and words the error. Property tests hold
 //! them to the same answer.
 
 use crate::decimal::{DAY_NS, NS_PER_S, day_ns, scaled, unsigned};
 use crate::decoder::{BATCH_EVENTS, Counts, Decoder, LINE_BYTES_MAX};
 use crate::error::{FeedError, FeedErrorKind, shown};
 use crate::event::{Event, EventKind, Names, flag};
+
+mod usual;
+use usual::usual_event;
 
 /// Decodes the message file of one symbol and one day.
 #[derive(Debug)]
@@ -37,18 +40,27 @@ impl LobsterDecoder {
         error.at(self.counts.records, self.offset + consumed as u64)
     }
 
-    #[inline(always)]
-    fn append(&mut self, row: Row, out: &mut Vec<Event>) -> Result<(), FeedError> {
-        let mut event = row.event(self.base_ns)?;
-        event.src = self.counts.records;
-        if event.ts_ns < self.last_ns {
-            event.flags |= flag::TIME_BACK;
-            self.counts.time_back += 1;
+    /// Appends the events of usual rows from `at` on, until `full`; gives the place of the first
+    /// row that is another one.
+    ///
+    /// A function of its own, because this loop needs every register that there is.
+    #[inline(never)]
+    fn usual_rows(
+        &mut self,
+        bytes: &[u8],
+        mut at: usize,
+        full: usize,
+        out: &mut Vec<Event>,
+    ) -> usize {
+        let (base_ns, mut counts, mut last_ns) = (self.base_ns, self.counts, self.last_ns);
+        while out.len() < full
+            && let Some((event, len)) = usual_event(bytes, at, base_ns)
+        {
+            out.push(placed(event, &mut counts, &mut last_ns));
+            at += len;
         }
-        self.last_ns = event.ts_ns;
-        self.counts.records += 1;
-        out.push(event);
-        Ok(())
+        (self.counts, self.last_ns) = (counts, last_ns);
+        at
     }
 
     /// One line without its newline: a header, a blank, or a row.
@@ -67,25 +79,26 @@ impl LobsterDecoder {
             let detail = "a row after a blank line; blank lines may stand at the end only";
             return Err(FeedError::new(FeedErrorKind::BadFieldCount, detail));
         }
-        self.append(slow_row(line)?, out)
+        let event = slow_row(line)?.event(self.base_ns)?;
+        out.push(placed(event, &mut self.counts, &mut self.last_ns));
+        Ok(())
     }
 }
 
 impl Decoder for LobsterDecoder {
     fn push(&mut self, bytes: &[u8], eof: bool, out: &mut Vec<Event>) -> Result<usize, FeedError> {
         let full = out.len() + BATCH_EVENTS;
+        out.reserve(BATCH_EVENTS);
         let mut consumed = 0;
         while out.len() < full {
-            let rest = &bytes[consumed..];
-            // `fast_row` takes complete lines only, so a chunk's end never splits a number.
-            if !self.at_start
-                && !self.ended
-                && let Some((row, len)) = fast_row(rest)
-            {
-                self.append(row, out).map_err(|error| self.at(error, consumed))?;
-                consumed += len;
-                continue;
+            // These take complete lines only, so a chunk's end never splits a number.
+            if !self.at_start && !self.ended {
+                consumed = self.usual_rows(bytes, consumed, full, out);
+                if out.len() == full {
+                    break;
+                }
             }
+            let rest = &bytes[consumed..];
             let bounded = &rest[..rest.len().min(LINE_BYTES_MAX + 1)];
             let (line, len) = match memchr::memchr(b'\n', bounded) {
                 Some(end) => (&rest[..end], end + 1),
@@ -113,6 +126,18 @@ impl Decoder for LobsterDecoder {
     }
 }
 
+/// The event with its place in the file, and whether its time steps back.
+#[inline(always)]
+fn placed(mut event: Event, counts: &mut Counts, last_ns: &mut u64) -> Event {
+    event.src = counts.records;
+    let back = event.ts_ns < *last_ns;
+    event.flags |= if back { flag::TIME_BACK } else { 0 };
+    counts.time_back += u64::from(back);
+    counts.records += 1;
+    *last_ns = event.ts_ns;
+    event
+}
+
 /// A header line, as some distributors of the samples add it.
 pub(crate) fn is_header(line: &[u8]) -> bool {
     line.get(..HEADER_START.len()).is_some_and(|start| start.eq_ignore_ascii_case(HEADER_START))
@@ -127,6 +152,21 @@ const HEADER_START: &[u8] = b"time,type,order";
 const BOM: &[u8] = b"\xef\xbb\xbf";
 /// 10^-4 currency units to 10^-9.
 const PRICE_FACTOR: i64 = 100_000;
+/// What types 1 to 6 are, and the bits of their id that count: a print names no visible order, its
+/// id column holds 0 or -1. A table and no match: types follow each other in no order that a
+/// processor could learn.
+const KINDS: [(EventKind, u16, u64); 6] = [
+    (EventKind::Add, 0, u64::MAX),
+    (EventKind::Reduce, 0, u64::MAX),
+    (EventKind::Delete, 0, u64::MAX),
+    (EventKind::Fill, 0, u64::MAX),
+    (EventKind::Trade, flag::HIDDEN, 0),
+    (EventKind::Cross, 0, 0),
+];
+/// The handle of a name that the format does not have.
+const NO_HANDLE: u32 = u32::MAX;
+/// The type of a row that carries a trading state.
+const STATE: u64 = 7;
 
 /// A row's six numbers, before they mean anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,26 +180,13 @@ struct Row {
 }
 
 impl Row {
-    #[inline(always)]
     fn event(self, base_ns: u64) -> Result<Event, FeedError> {
-        let (kind, flags) = match self.code {
-            1 => (EventKind::Add, 0),
-            2 => (EventKind::Reduce, 0),
-            3 => (EventKind::Delete, 0),
-            4 => (EventKind::Fill, 0),
-            5 => (EventKind::Trade, flag::HIDDEN),
-            6 => (EventKind::Cross, 0),
-            7 => return self.state(base_ns),
-            code => {
-                let detail = format!("type {code} is not in 1..=7");
-                return Err(FeedError::new(FeedErrorKind::BadKind, detail));
-            }
+        let Some(&(kind, flags, id_bits)) = KINDS.get(self.code.wrapping_sub(1) as usize) else {
+            return if self.code == STATE { self.state(base_ns) } else { Err(bad_type(self.code)) };
         };
-        let order_id = match kind {
-            // A print that names no visible order: its id column holds 0 or -1.
-            EventKind::Trade | EventKind::Cross => 0,
-            _ => u64::try_from(self.id).map_err(|_| out_of_range("order id", self.id))?,
-        };
+        // Where the id says nothing it may be negative.
+        let id = if id_bits == 0 { 0 } else { self.id };
+        let order_id = u64::try_from(id).map_err(|_| out_of_range("order id", id))?;
         let px = self.price.checked_mul(PRICE_FACTOR);
         Ok(Event {
             ts_ns: self.ts_ns(base_ns)?,
@@ -169,8 +196,8 @@ impl Row {
             ref_id: 0,
             src: 0,
             instrument: 0,
-            account: u32::MAX,
-            strategy: u32::MAX,
+            account: NO_HANDLE,
+            strategy: NO_HANDLE,
             kind,
             side: if self.buy { 1 } else { 2 },
             flags,
@@ -196,21 +223,25 @@ impl Row {
             ref_id: 0,
             src: 0,
             instrument: 0,
-            account: u32::MAX,
-            strategy: u32::MAX,
+            account: NO_HANDLE,
+            strategy: NO_HANDLE,
             kind: EventKind::State,
             side: 0,
             flags: flag::UNDEF_PX,
         })
     }
 
-    #[inline(always)]
     fn ts_ns(self, base_ns: u64) -> Result<u64, FeedError> {
         base_ns.checked_add(self.day_ns).ok_or_else(|| {
             let detail = format!("midnight {base_ns} ns plus {} ns exceeds 64 bits", self.day_ns);
             FeedError::new(FeedErrorKind::BadTime, detail)
         })
     }
+}
+
+#[cold]
+fn bad_type(code: u64) -> FeedError {
+    FeedError::new(FeedErrorKind::BadKind, format!("type {code} is not in 1..=7"))
 }
 
 #[cold]
@@ -257,62 +288,6 @@ fn slow_row(line: &[u8]) -> Result<Row, FeedError> {
 
 const FIELDS: usize = 6;
 
-/// The usual shape, from the front of `bytes`: plain digits, short enough not to overflow, ended by
-/// a newline. Returns the row and its length with the newline.
-#[inline(always)]
-fn fast_row(bytes: &[u8]) -> Option<(Row, usize)> {
-    let (seconds, rest) = digits::<5>(bytes)?;
-    let (nanos, rest) = match rest {
-        [b'.', rest @ ..] => {
-            let (value, tail) = digits::<9>(rest)?;
-            (value * TEN_POW[9 - (rest.len() - tail.len())], tail)
-        }
-        _ => (0, rest),
-    };
-    let day_ns = seconds * NS_PER_S + nanos;
-    let [b',', code @ b'1'..=b'7', b',', rest @ ..] = rest else { return None };
-    let (id, rest) = digits::<18>(rest)?;
-    let [b',', rest @ ..] = rest else { return None };
-    let (size, rest) = digits::<18>(rest)?;
-    let [b',', rest @ ..] = rest else { return None };
-    let (price, rest) = digits::<18>(rest)?;
-    let (buy, rest) = match rest {
-        [b',', b'1', rest @ ..] => (true, rest),
-        [b',', b'-', b'1', rest @ ..] => (false, rest),
-        _ => return None,
-    };
-    let ([b'\n', rest @ ..] | [b'\r', b'\n', rest @ ..]) = rest else { return None };
-    if day_ns >= DAY_NS {
-        return None;
-    }
-    let code = u64::from(code - b'0');
-    let row = Row { day_ns, code, id: id as i64, size: size as i64, price: price as i64, buy };
-    Some((row, bytes.len() - rest.len()))
-}
-
-/// One to `MAX` digits, then something else. `MAX` <= 18 keeps the sum below 2^63.
-#[inline(always)]
-fn digits<const MAX: usize>(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value = 0;
-    let mut len = 0;
-    // Eight digits at a time in one word were tried: no faster on the public day.
-    while let Some(&byte) = bytes.get(len) {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
-        }
-        if len == MAX {
-            return None;
-        }
-        value = value * 10 + u64::from(digit);
-        len += 1;
-    }
-    (len > 0).then(|| (value, &bytes[len..]))
-}
-
-const TEN_POW: [u64; 10] =
-    [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, NS_PER_S];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -334,17 +309,6 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(10_000))]
-
-        #[test]
-        fn the_two_readers_agree(
-            row in "[0-9]{1,6}(\\.[0-9]{0,12})?,[0-9]{1,2}(,-?[0-9]{1,20}){3},-?[12]",
-            newline in "\r?\n",
-        ) {
-            if let Some((row_fast, len)) = fast_row(format!("{row}{newline}").as_bytes()) {
-                prop_assert_eq!(Ok(row_fast), slow_row(row.as_bytes()));
-                prop_assert_eq!(len, row.len() + newline.len());
-            }
-        }
 
         #[test]
         fn any_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
