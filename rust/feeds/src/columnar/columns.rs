@@ -175,7 +175,7 @@ fn names(
         let nulls = (usual >= count).then(|| NullBuffer::new_null(rows));
         return dictionary(Int32Array::new(vec![0; rows].into(), nulls), table);
     };
-    let unknown = handles.iter().fold(false, |any, &handle| any | (handle >= count));
+    let unknown = handles.iter().any(|&handle| handle >= count);
     let nulls = unknown
         .then(|| NullBuffer::new(BooleanBuffer::collect_bool(rows, |at| handles[at] < count)));
     // In place: what stands under a null is zero.

@@ -40,13 +40,13 @@ pub(super) fn usual_event(bytes: &[u8], at: usize, base_ns: u64) -> Option<(Even
     // union.
     let to_eight = point.wrapping_sub(1) | size_len.wrapping_sub(1) | price_len.wrapping_sub(1);
     let (side, end) = ending(window, c5 + 1);
-    let fits = (strange == 0)
-        & (to_eight < 8)
-        & (part_len.wrapping_sub(1) < 9)
-        & (id_len.wrapping_sub(1) < 16)
-        & (code < KINDS.len())
-        & (end != 0)
-        & (base_ns <= u64::MAX - DAY_NS);
+    let fits = strange == 0
+        && to_eight < 8
+        && part_len.wrapping_sub(1) < 9
+        && id_len.wrapping_sub(1) < 16
+        && code < KINDS.len()
+        && end != 0
+        && base_ns <= u64::MAX - DAY_NS;
     if !fits {
         return None;
     }
