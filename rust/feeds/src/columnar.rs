@@ -10,12 +10,14 @@
 mod arrow_ipc;
 mod batch;
 mod cells;
+mod decisions;
 mod footer;
 mod parquet_file;
 mod write;
 
 pub use arrow_ipc::{ARROW_MESSAGE_BYTES_MAX, ArrowDecoder};
 pub use batch::BatchRows;
+pub use decisions::{DecisionRow, DecisionTable, decision_schema, decisions_to_batch};
 pub use parquet_file::ParquetEvents;
 pub use write::{ArrowFileWriter, ParquetFileWriter, event_schema, events_to_batch};
 
