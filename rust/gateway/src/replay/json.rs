@@ -6,8 +6,9 @@ use cwts_types::{CONTROLS, Control};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::ReplayOptions;
 use super::fold::Fold;
-use super::{ReplayInput, ReplayOptions};
+use super::merge::InputDone;
 use crate::hex;
 
 /// Where the time went.
@@ -19,14 +20,13 @@ pub(super) struct Seconds {
 }
 
 pub(super) fn document(
-    input: &ReplayInput,
+    inputs: &[InputDone],
     options: &ReplayOptions,
     fold: &Fold<'_>,
     checkpoint: Option<&Checkpoint>,
     seconds: &Seconds,
 ) -> Value {
     let stats = &fold.stats;
-    let facts = input.source.facts();
     let counted = |counts: &[u64]| {
         let rows = CONTROLS.iter().zip(counts).filter(|(_, n)| **n > 0);
         rows.map(|(row, n)| (row.name.to_owned(), json!(n))).collect::<Map<_, _>>()
@@ -53,14 +53,14 @@ pub(super) fn document(
     });
     json!({
         "schema": SCHEMA,
-        "inputs": [{
+        "inputs": inputs.iter().zip(&fold.inputs).map(|(input, state)| json!({
             "path": input.path,
-            "sha256": facts.sha256.map(|d| hex(&d)),
-            "format": facts.format.name(),
-            "bytes": facts.bytes,
-            "records": facts.counts.records,
-            "skipped": { "SNAPSHOT": stats.snapshot, "CONSEQUENCE": stats.consequence },
-        }],
+            "sha256": input.facts.sha256.map(|d| hex(&d)),
+            "format": input.facts.format.name(),
+            "bytes": input.facts.bytes,
+            "records": input.facts.counts.records,
+            "skipped": { "SNAPSHOT": state.snapshot, "CONSEQUENCE": state.consequence },
+        })).collect::<Vec<_>>(),
         "limits": {
             "path": options.limits.0,
             "sha256": hex(&Sha256::digest(&options.limits.1)),
@@ -111,7 +111,7 @@ pub(super) fn document(
         "controls": CONTROLS.iter().map(|row| {
             (row.name.to_owned(), json!({ "title": row.text, "cite": row.citation }))
         }).collect::<Map<_, _>>(),
-        "warnings": warnings(input, fold),
+        "warnings": warnings(inputs, fold),
         "mapping_notes": mapping_notes(fold),
     })
 }
@@ -198,7 +198,7 @@ fn limit_use(fold: &Fold<'_>) -> Vec<Value> {
         .collect()
 }
 
-fn warnings(input: &ReplayInput, fold: &Fold<'_>) -> Vec<String> {
+fn warnings(inputs: &[InputDone], fold: &Fold<'_>) -> Vec<String> {
     let mut out = Vec::new();
     if fold.stats.orphans > 0 {
         out.push(format!(
@@ -213,8 +213,11 @@ fn warnings(input: &ReplayInput, fold: &Fold<'_>) -> Vec<String> {
             fold.stats.time_back
         ));
     }
-    for column in input.source.ignored_columns() {
-        out.push(format!("column `{column}` is not read"));
+    for input in inputs {
+        let of = if inputs.len() > 1 { format!("{}: ", input.path) } else { String::new() };
+        for column in &input.ignored {
+            out.push(format!("{of}column `{column}` is not read"));
+        }
     }
     out
 }
