@@ -9,6 +9,7 @@ mod files;
 mod gateway;
 mod order;
 mod replay;
+mod run;
 mod table;
 
 /// See the `cwts` package: nothing here is public by itself.
@@ -32,6 +33,8 @@ mod _core {
     use crate::order::Order;
     #[pymodule_export]
     use crate::replay::{Replay, generate};
+    #[pymodule_export]
+    use crate::run::{check_run, decision_stream, seal_run};
     /// `release`, or a benchmark refuses to run.
     #[pymodule_export]
     const BUILD_PROFILE: &str = if cfg!(debug_assertions) { "debug" } else { "release" };

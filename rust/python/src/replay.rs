@@ -3,16 +3,16 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cwts_feeds::columnar::{ArrowFileWriter, ParquetFileWriter};
 use cwts_feeds::csv_rows::{csv_header, write_csv_rows};
 use cwts_feeds::sniff::Format;
-use cwts_feeds::source::{Input, OpenOptions, open_events};
+use cwts_feeds::source::OpenOptions;
 use cwts_feeds::synth::Label;
 use cwts_gateway::replay::{
-    Mapping, Progress, ReplayInput, ReplayOptions, SynthPlan, replay as run_replay,
+    Mapping, Progress, ReplayInput, ReplayOptions, SynthPlan, open_file, replay_merged,
 };
 use cwts_gateway::{GatewayError, KeyStore};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -23,7 +23,11 @@ use crate::error::Error;
 
 /// Where the events come from.
 enum Source {
-    File { path: PathBuf, format: Option<Format>, open: OpenOptions },
+    /// Files of one session, each with what it cannot say itself.
+    Files {
+        format: Option<Format>,
+        files: Vec<(PathBuf, OpenOptions)>,
+    },
     Synth(SynthPlan),
 }
 
@@ -34,6 +38,7 @@ pub(crate) struct Replay {
     options: Mutex<ReplayOptions>,
     progress: Arc<Progress>,
     kept: Mutex<(Vec<u8>, Vec<u8>)>,
+    kept_all: AtomicBool,
     labels: Mutex<String>,
 }
 
@@ -42,7 +47,8 @@ impl Replay {
     #[new]
     #[pyo3(signature = (limits, limits_path, *, path=None, format=None, symbol=None, base_ns=0,
         mapping=None, log=None, keys=None, decisions=None, keep=false, halt_at=None, profile=None,
-        events=0, seed=0, anomalies=false, instruments=8))]
+        events=0, seed=0, anomalies=false, instruments=8, more=Vec::new(), keep_max=None,
+        max_live=None, max_bytes=None))]
     #[expect(clippy::too_many_arguments, reason = "one argument an option of the replay")]
     fn new(
         limits: Vec<u8>,
@@ -62,6 +68,10 @@ impl Replay {
         seed: u64,
         anomalies: bool,
         instruments: u32,
+        more: Vec<(PathBuf, Option<String>, u64)>,
+        keep_max: Option<u64>,
+        max_live: Option<usize>,
+        max_bytes: Option<u64>,
     ) -> PyResult<Self> {
         let format = match format {
             None => None,
@@ -75,8 +85,13 @@ impl Replay {
         };
         let source = match (path, profile) {
             (Some(path), None) => {
-                let open = OpenOptions { base_ns, symbol, ..OpenOptions::default() };
-                Source::File { path, format, open }
+                let open = |(path, symbol, base_ns)| {
+                    let mut open = OpenOptions { base_ns, symbol, ..OpenOptions::default() };
+                    open.max_bytes = max_bytes.unwrap_or(open.max_bytes);
+                    (path, open)
+                };
+                let all = std::iter::once((path, symbol, base_ns)).chain(more);
+                Source::Files { format, files: all.map(open).collect() }
             }
             (None, Some(profile)) => {
                 Source::Synth(SynthPlan { profile, events, seed, anomalies, instruments })
@@ -98,11 +113,14 @@ impl Replay {
         options.decisions = decisions;
         options.keep = keep;
         options.halt_at = halt_at;
+        options.keep_max = keep_max.unwrap_or(options.keep_max);
+        options.max_live = max_live.unwrap_or(options.max_live);
         Ok(Self {
             source,
             options: Mutex::new(options),
             progress: Arc::default(),
             kept: Mutex::default(),
+            kept_all: AtomicBool::new(keep),
             labels: Mutex::default(),
         })
     }
@@ -115,6 +133,18 @@ impl Replay {
     #[getter]
     fn events_done(&self) -> u64 {
         self.progress.events.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the files read so far, as they lie there.
+    #[getter]
+    fn bytes_done(&self) -> u64 {
+        self.progress.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether every order and decision was kept.
+    #[getter]
+    fn kept_all(&self) -> bool {
+        self.kept_all.load(Ordering::Relaxed)
     }
 
     /// Stops after the current batch; the log then verifies as unclean.
@@ -141,8 +171,11 @@ impl Replay {
 impl Replay {
     fn run_detached(&self) -> Result<String, Error> {
         let mut options = self.options.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let input = match &self.source {
-            Source::File { path, format, open } => open_file(path, *format, open)?,
+        let inputs = match &self.source {
+            Source::Files { format, files } => {
+                let opened = files.iter().map(|(path, open)| open_file(path, *format, open));
+                opened.collect::<Result<Vec<_>, _>>()?
+            }
             Source::Synth(plan) => {
                 if plan.anomalies {
                     options.labels = plan.labels()?;
@@ -150,30 +183,15 @@ impl Replay {
                     *self.labels.lock().unwrap_or_else(PoisonError::into_inner) = text;
                 }
                 let path = format!("{} seed {}", plan.profile, plan.seed);
-                ReplayInput { path, source: Box::new(plan.source()?) }
+                vec![ReplayInput { path, source: Box::new(plan.source()?) }]
             }
         };
-        let outcome = run_replay(input, &options, &self.progress)?;
+        let outcome = replay_merged(inputs, &options, &self.progress)?;
+        self.kept_all.store(outcome.kept_all, Ordering::Relaxed);
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) =
             (outcome.orders, outcome.decisions);
         Ok(outcome.json.to_string())
     }
-}
-
-fn open_file(
-    path: &Path,
-    format: Option<Format>,
-    open: &OpenOptions,
-) -> Result<ReplayInput, GatewayError> {
-    let shown = path.display().to_string();
-    let failed = |source| GatewayError::File { path: shown.clone(), source };
-    let file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
-        return Err(GatewayError::Replay(format!("{shown}: is a directory, not a file")));
-    }
-    let source =
-        open_events(Input::File(Box::new(file)), format, open).map_err(|e| e.in_file(&shown))?;
-    Ok(ReplayInput { path: shown.clone(), source: Box::new(source) })
 }
 
 /// Writes generated flow to a file; gives the anomalies' labels.
