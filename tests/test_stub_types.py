@@ -148,7 +148,7 @@ def answers(  # noqa: PLR0915 - one statement a name of the stub
     replay = core.Replay(default_limits(), "equity.toml", path=str(flow), keep=True)
     out["Replay.__new__"] = replay
     ask("Replay.run", replay.run)
-    for name in ("events_done", "orders", "decisions", "labels"):
+    for name in ("events_done", "bytes_done", "kept_all", "orders", "decisions", "labels"):
         ask(f"Replay.{name}", lambda name=name: getattr(replay, name))
     ask("Replay.cancel", replay.cancel)
     ask("torture_targets", core.torture_targets)
@@ -162,6 +162,11 @@ def answers(  # noqa: PLR0915 - one statement a name of the stub
     out["SynthFlow.__new__"] = stream
     ask("SynthFlow.labels", stream.labels)
     ask("SynthFlow.__arrow_c_stream__", stream.__arrow_c_stream__)
+    ask("decision_stream", lambda: core.decision_stream(replay.orders, replay.decisions))
+    of_run = str(root / "run" / "0001")
+    core.Replay(default_limits(), "equity.toml", path=str(flow), log=of_run, keys=keys).run()
+    ask("seal_run", lambda: core.seal_run(str(root / "run"), 1, keys))
+    ask("check_run", lambda: core.check_run(str(root / "run"), []))
 
     refused("CwtsError", core.CwtsError, lambda: gateway.submit(order))
     refused("LimitsError", core.LimitsError, lambda: core.check_limits(b"x = 1", "x"))

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-import re
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from cwts._replay import midnight_ns
+from cwts._replay_request import midnight_ns, said_by_name
 from cwts.errors import input_error
 
 __all__ = ["log_of", "past_flow"]
-
-#: ``AMZN_2012-06-21_34200000_57600000_message_1.csv.gz``: ticker and day of a LOBSTER file.
-_LOBSTER: Final = re.compile(r"^(?P<symbol>[^_]+)_(?P<day>\d{4}-\d{2}-\d{2})_.*message", re.ASCII)
 
 
 def past_flow(
@@ -34,12 +30,12 @@ def past_flow(
         if named:
             raise input_error(f"{place}: is a log; {', '.join(named)} is for files of order flow")
         return {"log": os.fspath(log_of(place))}
-    name = _LOBSTER.match(place.name)
-    day = date if date is not None else name and name["day"]
+    named_symbol, named_day = said_by_name(place)
+    day = date if date is not None else named_day
     return {
         "path": os.fspath(place),
         "format": format,
-        "symbol": symbol or (name["symbol"] if name else None),
+        "symbol": symbol or named_symbol,
         "base_ns": 0 if not day else midnight_ns(day, tz),
         "mapping": mapping,
     }

@@ -5,44 +5,61 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import re
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from cwts import _core
-from cwts.datasets import read_limits
+from cwts._replay_request import Settings, files_of, limits_for
 from cwts.errors import input_error
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-__all__ = ["ReplayResult", "areplay", "replay"]
+__all__ = [
+    "ReplayResult",
+    "Run",
+    "Standing",
+    "Stop",
+    "areplay",
+    "awatched",
+    "replay",
+    "watched",
+    "write_run",
+]
 
-#: ``AMZN_2012-06-21_34200000_57600000_message_1.csv.gz``: ticker and day of a LOBSTER file.
-_LOBSTER: Final = re.compile(r"^(?P<symbol>[^_]+)_(?P<day>\d{4}-\d{2}-\d{2})_.*message", re.ASCII)
-#: Days in the names of ITCH files: ``AMZN_2012-06-21_....itch50.gz``, ``20200130.itch50``, and
-#: NASDAQ's own ``01302020.NASDAQ_ITCH50.gz`` and ``S013020-v50.txt.gz``.
-_ITCH: Final = tuple(
-    re.compile(pattern, re.ASCII | re.IGNORECASE)
-    for pattern in (
-        r"(?<!\d)(?P<y>\d{4})-(?P<m>\d{2})-(?P<d>\d{2})(?!\d).*itch",
-        r"(?<!\d)(?P<y>(?:19|20)\d{2})(?P<m>[01]\d)(?P<d>[0-3]\d)(?!\d).*itch",
-        r"(?<!\d)(?P<m>[01]\d)(?P<d>[0-3]\d)(?P<y>(?:19|20)\d{2})(?!\d).*itch",
-        r"^S(?P<m>[01]\d)(?P<d>[0-3]\d)(?P<y>\d{2})-v50\b",
-    )
-)
 #: Formats whose times count from a midnight that the file does not name.
 _WITHOUT_DAY: Final = frozenset({"itch", "lobster"})
 #: How often a run is looked at while it goes on.
 _POLL_S: Final = 0.05
+
+AnyPath: TypeAlias = str | os.PathLike[str]
+Session: TypeAlias = Literal["file", "continuous"]
+#: What runs in the core, and can be watched and cancelled.
+Core = TypeVar("Core", _core.Replay, _core.WhatIf, _core.Suggest)
+
+
+class Stop(Protocol):
+    """Whether a run shall end before its end: `threading.Event`, or a cell in shared memory."""
+
+    def is_set(self) -> bool:
+        """Tell whether it shall."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a run is: events folded, bytes of the files read for them, files done."""
+
+    events: int
+    bytes: int
+    files: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,6 +74,8 @@ class ReplayResult:
     decision_records: bytes = field(default=b"", repr=False)
     #: One JSON object a line: the anomalies that were generated, or injected into the file.
     labels: str = field(default="", repr=False)
+    #: Whether `order_records` and `decision_records` hold all of the run.
+    kept_all: bool = field(default=True, repr=False)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -84,6 +103,7 @@ class ReplayResult:
         """The orders as `ORDER_DTYPE`, in file order; empty unless the run kept them."""
         from cwts.records import orders_array
 
+        self._must_be_kept()
         return orders_array(self.order_records)
 
     @cached_property
@@ -91,7 +111,21 @@ class ReplayResult:
         """The decisions as `DECISION_DTYPE`, one an order; empty unless the run kept them."""
         from cwts.records import decisions_array
 
+        self._must_be_kept()
         return decisions_array(self.decision_records)
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """Give orders with their decisions as an Arrow stream: ``polars.DataFrame(result)``."""
+        self._must_be_kept()
+        return _core.decision_stream(self.order_records, self.decision_records, requested_schema)
+
+    def _must_be_kept(self) -> None:
+        # Some of the orders would look like all of them.
+        if not self.kept_all:
+            raise input_error(
+                f"the {self.json['orders']:,} orders were not kept; pass keep=True to hold them in "
+                "memory, or decisions='decisions.parquet' to have them in a file"
+            )
 
     def columns(self) -> dict[str, npt.NDArray[Any]]:
         """Orders with their decisions, a column each; what frames are made of."""
@@ -141,40 +175,53 @@ class ReplayResult:
 
 
 def replay(
-    path: str | os.PathLike[str],
-    limits: str | os.PathLike[str] | None = None,
+    path: AnyPath | Iterable[AnyPath],
+    limits: AnyPath | None = None,
     *,
-    log: str | os.PathLike[str] | None = None,
-    decisions: str | os.PathLike[str] | None = None,
+    log: AnyPath | None = None,
+    decisions: AnyPath | None = None,
+    workers: int = 1,
+    session: Session | None = None,
     format: str | None = None,  # noqa: A002 - the word that the command line has
     date: str | date | None = None,
     tz: str = "America/New_York",
     symbol: str | None = None,
     mapping: Literal["all", "file"] | None = None,
-    keep: bool = True,
+    keep: bool | None = None,
     observe: bool = True,
     progress: Callable[[int], object] | None = None,
-    keys: str | os.PathLike[str] | None = None,
+    keys: AnyPath | None = None,
     strict: bool = False,
     anomalies: int | None = None,
+    max_live: int | None = None,
+    max_bytes: int | None = None,
 ) -> ReplayResult:
-    """Run every order of a file through the limits.
+    """Run every order of a file, or of several, through the limits.
 
     Parameters
     ----------
-    path : path-like
+    path : path-like, or several
         Order flow: LOBSTER messages, DBN of schema mbo, ITCH 5.0, a FIX log, or the CWTS format
         as CSV, Parquet or Arrow; also packed.
     limits : path-like, optional
         The limits file, or ``"equity"`` or ``"future"`` for those that come with cwts. Default:
-        the latter for a file that itself says that it holds futures, else the former.
+        the latter for files that themselves say that they hold futures, else the former.
     log : path-like, optional
-        Where to write the log: a directory that is absent or empty. What the run was (time,
-        files, figures) goes to ``run.json`` in a directory with ``.run`` at its name's end.
+        Where to write the log: a directory that is absent or empty. Of several files with
+        ``session="file"`` it holds a log each, ``0001`` and so on, and the run's own signed root.
+        What the run was (time, files, figures) goes to ``run.json`` in a directory with ``.run``
+        at its name's end.
     decisions : path-like, optional
-        Where to write one CSV row an order.
+        Where to write one row an order: CSV, or by the suffix ``.arrow`` or ``.parquet`` a table.
+        A file each goes to ``out.0001.csv`` and so on.
+    workers : int
+        Processes for several files, one file at a time each. The result is the same for any
+        number. Processes are spawned: a script must start under ``if __name__ == "__main__"``.
+    session : {"file", "continuous"}, optional
+        Several files each from fresh state (the default), or all of them as one stream by time,
+        then by their place in the list.
     format : str, optional
-        The file's format. Default: found out from its content.
+        The files' format. Default: found out from their content.
     date, tz : str
         The day of a LOBSTER or ITCH file, whose times count from midnight, and its time zone.
         Default: the day in the file's name.
@@ -183,8 +230,9 @@ def replay(
     mapping : {"all", "file"}, optional
         Whose orders they are: one account's, ``ALL``, or those of the file's accounts. Default:
         the file's, where its format has accounts.
-    keep : bool
-        Whether to keep orders and decisions in memory, 128 bytes an order.
+    keep : bool, optional
+        Whether to keep orders and decisions in memory, 128 bytes an order. Default: of one file,
+        up to 4,194,304 orders.
     observe : bool
         Whether to measure how orders stood against their limits, for the report: what-if
         curves, peak use, near misses.
@@ -198,6 +246,10 @@ def replay(
         Put eight known anomalies between the file's orders, at places that this seed draws. The
         result's ``labels`` say where, and ``json["labels"]`` which were found; the log says that
         it is not the file's own day. Whoever trusts limits wants to see them bite.
+    max_live : int, optional
+        Live orders at most, the market's and the account's. Default: 20 million.
+    max_bytes : int, optional
+        Bytes of a file after decompression at most. Default: 64 GiB.
 
     Raises
     ------
@@ -205,144 +257,156 @@ def replay(
         The file is not what it should be; the message has file, record and byte.
     LimitsError
         The limits are wrong; the error has line, column and key.
+    FilesFailedError
+        Some of several files failed; the error has them, and the result of the others.
     """
-    request = _Request(path, limits, format=format, date=date, tz=tz, symbol=symbol, strict=strict)
-    core = request.core(
-        log=log,
-        decisions=decisions,
+    files = files_of(path)
+    text, name = limits_for(limits, files, format)
+    settings = Settings(
+        limits=text,
+        limits_path=name,
+        format=format,
+        day=date,
+        tz=tz,
+        symbol=symbol,
         mapping=mapping,
         keep=keep,
+        keys=_plain(keys),
+        max_live=max_live,
+        max_bytes=max_bytes,
         observe=observe,
-        keys=keys,
+        strict=strict,
         anomalies=anomalies,
     )
-    return request.result(core, watched(core, progress), log)
+    run = Run(files, settings, _path(log), _path(decisions), workers, session)
+    return run.go(None if progress is None else lambda standing: progress(standing.events))
 
 
 async def areplay(
-    path: str | os.PathLike[str],
-    limits: str | os.PathLike[str] | None = None,
+    path: AnyPath | Iterable[AnyPath],
+    limits: AnyPath | None = None,
     *,
-    log: str | os.PathLike[str] | None = None,
-    decisions: str | os.PathLike[str] | None = None,
+    log: AnyPath | None = None,
+    decisions: AnyPath | None = None,
+    workers: int = 1,
+    session: Session | None = None,
     format: str | None = None,  # noqa: A002 - the word that the command line has
     date: str | date | None = None,
     tz: str = "America/New_York",
     symbol: str | None = None,
     mapping: Literal["all", "file"] | None = None,
-    keep: bool = True,
+    keep: bool | None = None,
     observe: bool = True,
     progress: Callable[[int], object] | None = None,
-    keys: str | os.PathLike[str] | None = None,
+    keys: AnyPath | None = None,
     strict: bool = False,
     anomalies: int | None = None,
+    max_live: int | None = None,
+    max_bytes: int | None = None,
 ) -> ReplayResult:
     """As `replay`, on a thread; cancelling the task stops the run within a batch."""
-    request = _Request(path, limits, format=format, date=date, tz=tz, symbol=symbol, strict=strict)
-    core = request.core(
-        log=log,
-        decisions=decisions,
+    files = files_of(path)
+    text, name = limits_for(limits, files, format)
+    settings = Settings(
+        limits=text,
+        limits_path=name,
+        format=format,
+        day=date,
+        tz=tz,
+        symbol=symbol,
         mapping=mapping,
         keep=keep,
+        keys=_plain(keys),
+        max_live=max_live,
+        max_bytes=max_bytes,
         observe=observe,
-        keys=keys,
+        strict=strict,
         anomalies=anomalies,
     )
-    return request.result(core, await awatched(core, progress), log)
+    run = Run(files, settings, _path(log), _path(decisions), workers, session)
+    stop = threading.Event()
+    seen = [Standing(0, 0)]
+
+    def watch(standing: Standing) -> None:
+        seen[0] = standing
+
+    running = asyncio.ensure_future(asyncio.to_thread(run.go, watch, stop))
+    try:
+        while not running.done():
+            await asyncio.wait([running], timeout=_POLL_S)
+            if progress is not None:
+                progress(seen[0].events)
+    except BaseException:
+        stop.set()
+        # The run's own outcome no longer matters, but its thread must not outlive the task.
+        await asyncio.wait([running])
+        running.exception()
+        raise
+    return running.result()
 
 
-class _Request:
-    """What is replayed under which limits, read and checked before the core sees it."""
+@dataclass(frozen=True)
+class Run:
+    """A run that was asked for."""
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        limits: str | os.PathLike[str] | None,
-        *,
-        format: str | None,  # noqa: A002
-        date: str | date | None,
-        tz: str,
-        symbol: str | None,
-        strict: bool = False,
-    ) -> None:
-        self.path = Path(path)
-        if self.path.is_dir():
-            raise input_error(f"{self.path}: is a directory; pass a file of order flow")
-        self.format = format
-        # Only a plain file can be looked into first: a pipe's head would be gone.
-        looks = limits is None and self.path.is_file()
-        asset_class = _core.asset_class(os.fspath(self.path), format) if looks else None
-        self.limits_path, self.limits = read_limits(limits, asset_class)
-        name = _LOBSTER.match(self.path.name)
-        day = date if date is not None else (name["day"] if name else _itch_day(self.path.name))
-        self.base_ns = 0 if not day else midnight_ns(day, tz)
-        self.has_day = bool(day)
-        self.symbol = symbol or (name["symbol"] if name else None)
-        self.strict = strict
-        self.started = datetime.now(UTC)
+    files: list[Path]
+    settings: Settings
+    log: Path | None = None
+    decisions: Path | None = None
+    workers: int = 1
+    session: Session | None = None
 
-    def core(
-        self,
-        *,
-        log: str | os.PathLike[str] | None,
-        decisions: str | os.PathLike[str] | None,
-        mapping: str | None,
-        keep: bool,
-        observe: bool,
-        keys: str | os.PathLike[str] | None,
-        anomalies: int | None,
-    ) -> _core.Replay:
-        if anomalies is not None and self.path.exists() and not self.path.is_file():
-            raise input_error(f"{self.path}: is read twice to inject anomalies; pass a file")
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if self.workers < 1:
+            raise ValueError(f"workers is {self.workers}, must be at least 1")
+        if self.session not in {None, "file", "continuous"}:
+            raise ValueError(f"session is {self.session!r}, must be 'file' or 'continuous'")
+        if self.settings.anomalies is not None and len(self.files) > 1:
+            raise input_error("anomalies are injected into one file; pass one")
 
-        return _core.Replay(
-            self.limits,
-            self.limits_path,
-            path=os.fspath(self.path),
-            format=self.format,
-            symbol=self.symbol,
-            base_ns=self.base_ns,
-            mapping=mapping,
-            log=None if log is None else os.fspath(log),
-            keys=None if keys is None else os.fspath(keys),
-            decisions=None if decisions is None else os.fspath(decisions),
-            keep=keep,
-            strict=self.strict,
-            observe=observe,
-            inject=anomalies,
-        )
-
-    def result(
-        self, core: _core.Replay, text: str, log: str | os.PathLike[str] | None
+    def go(
+        self, watch: Callable[[Standing], object] | None = None, stop: Stop | None = None
     ) -> ReplayResult:
-        found = json.loads(text)
-        if found["inputs"][0]["format"] in _WITHOUT_DAY and not self.has_day:
-            found["warnings"].append(
-                "neither the file's name nor --date says the day: times count from 1970-01-01"
+        """Run it; `watch` is called now and then, and once at the end."""
+        started = datetime.now(UTC)
+        if len(self.files) > 1 and self.session != "continuous":
+            # Whoever replays one file need not wait for process pools.
+            from cwts._replays import replay_files
+
+            result = replay_files(self, watch, stop)
+        else:
+            core = self.settings.core(self.files, self.log, self.decisions)
+            text = watched(core, look=None if watch is None else _standing_of(watch), stop=stop)
+            result = ReplayResult(
+                json=MappingProxyType(with_warnings(json.loads(text), self.settings)),
+                order_records=core.orders,
+                decision_records=core.decisions,
+                labels=core.labels,
+                # Nothing is missing of what nobody asked for.
+                kept_all=core.kept_all or self.settings.keep is False,
             )
-        result = ReplayResult(
-            json=MappingProxyType(found),
-            order_records=core.orders,
-            decision_records=core.decisions,
-            labels=core.labels,
-        )
-        if log is not None:
-            directory = Path(log)
-            beside = directory.with_name(f"{directory.name}.run")
-            write_run(beside / "run.json", result, self.started)
+        if self.log is not None:
+            beside = self.log.with_name(f"{self.log.name}.run")
+            write_run(beside / "run.json", result, started)
             if result.labels:
                 (beside / "labels.ndjson").write_text(result.labels, encoding="utf-8")
         return result
 
 
-def _itch_day(name: str) -> str | None:
-    """Give the day in the name of an ITCH file as ISO text, if one is there."""
-    for pattern in _ITCH:
-        found = pattern.search(name)
-        if found is not None:
-            year = found["y"] if len(found["y"]) == 4 else f"20{found['y']}"  # noqa: PLR2004
-            return f"{year}-{found['m']}-{found['d']}"
-    return None
+def _standing_of(watch: Callable[[Standing], object]) -> Callable[[_core.Replay], object]:
+    return lambda core: watch(Standing(core.events_done, core.bytes_done))
+
+
+def with_warnings(found: dict[str, Any], settings: Settings) -> dict[str, Any]:
+    """Add what the core cannot know: that nothing said the day of a file without one."""
+    for file in found["inputs"]:
+        if file["format"] in _WITHOUT_DAY and not settings.has_day(file["path"]):
+            of = f"{file['path']}: " if len(found["inputs"]) > 1 else ""
+            found["warnings"].append(
+                f"{of}neither the file's name nor --date says the day: times count from 1970-01-01"
+            )
+    return found
 
 
 def write_run(path: Path, result: ReplayResult, started: datetime) -> None:
@@ -357,34 +421,14 @@ def write_run(path: Path, result: ReplayResult, started: datetime) -> None:
     path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
-def lobster_name(path: str | os.PathLike[str]) -> tuple[str, str] | None:
-    """Give the ticker and the day in the name of a LOBSTER file."""
-    name = _LOBSTER.match(Path(path).name)
-    return None if name is None else (name["symbol"], name["day"])
-
-
-def midnight_ns(day: str | date, tz: str) -> int:
-    """Give the UTC epoch nanoseconds of a day's first instant in a time zone."""
-    try:
-        zone = ZoneInfo(tz)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise input_error(f"tz {tz!r} is no time zone, as in America/New_York") from None
-    if isinstance(day, str):
-        try:
-            day = date.fromisoformat(day)
-        except ValueError:
-            raise input_error(f"date {day!r} is no day, as in 2012-06-21") from None
-    # Whole seconds: a zone's offset has no fraction of one.
-    seconds = int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp())
-    if seconds < 0:
-        raise input_error(f"date {day} is before 1970-01-01, where the log's time begins")
-    return seconds * 10**9
-
-
 def watched(
-    core: _core.Replay | _core.WhatIf | _core.Suggest, progress: Callable[[int], object] | None
+    core: Core,
+    progress: Callable[[int], object] | None = None,
+    *,
+    look: Callable[[Core], object] | None = None,
+    stop: Stop | None = None,
 ) -> str:
-    """Run on a thread, so that Ctrl-C and the progress are seen while it runs."""
+    """Run on a thread, so that Ctrl-C, a wish to stop and the progress are seen while it runs."""
     outcome: list[str] = []
     failure: list[BaseException] = []
 
@@ -401,8 +445,12 @@ def watched(
         while thread.is_alive():
             # A short run must not wait out a whole interval.
             thread.join(min(_POLL_S, 0.002 + (time.monotonic() - began) / 8))
+            if stop is not None and stop.is_set():
+                core.cancel()
             if progress is not None:
                 progress(core.events_done)
+            if look is not None:
+                look(core)
     except BaseException:
         core.cancel()
         thread.join()
@@ -413,7 +461,7 @@ def watched(
 
 
 async def awatched(
-    core: _core.Replay | _core.WhatIf | _core.Suggest, progress: Callable[[int], object] | None
+    core: _core.WhatIf | _core.Suggest, progress: Callable[[int], object] | None
 ) -> str:
     """As `watched`; cancelling the task stops the run within a batch."""
     running = asyncio.ensure_future(asyncio.to_thread(core.run))
@@ -429,3 +477,11 @@ async def awatched(
         running.exception()
         raise
     return running.result()
+
+
+def _path(path: AnyPath | None) -> Path | None:
+    return None if path is None else Path(path)
+
+
+def _plain(path: AnyPath | None) -> str | None:
+    return None if path is None else os.fspath(path)

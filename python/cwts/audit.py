@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from cwts import _core
 
@@ -32,10 +33,16 @@ class Verdict:
     notes: list[str]
     #: Entries by type.
     counts: dict[str, int] = field(repr=False)
+    #: Of a run of several files: the verdict on each log, in the run's order. `size` counts the
+    #: entries of all, `root` is the run's own, over their checkpoints.
+    logs: list[Verdict] = field(default_factory=list, repr=False)
 
     @property
     def first_broken(self) -> int | None:
         """Index of the first entry that is not what was written, if one can be named."""
+        if self.logs:
+            # Which log's? The findings say.
+            return None
         named = (finding["index"] for finding in self.findings)
         return min((int(index) for index in named if index is not None), default=None)
 
@@ -55,7 +62,7 @@ class Verdict:
             "not_checked": self.not_checked,
             "notes": self.notes,
             "counts": self.counts,
-        }
+        } | ({"logs": [verdict.to_json() for verdict in self.logs]} if self.logs else {})
 
 
 def verify(
@@ -69,7 +76,8 @@ def verify(
     Parameters
     ----------
     log : path-like
-        The log's directory, or a run's that holds ``log/``. It is only read.
+        The log's directory, or a run's that holds ``log/``. It is only read. Of a run of several
+        files all logs are verified, and the root over them.
     keys : iterable of str
         Verification keys in the C2SP form. Without one the log's own ``log.vkey`` is used: that
         proves that the log is consistent, and not who wrote it.
@@ -81,7 +89,13 @@ def verify(
     LogError
         The directory is not a log.
     """
-    found = _core.verify(os.fspath(log_directory(log)), list(keys), level)
+    directory, keys = log_directory(log), list(keys)
+    check = _verify_run if is_run(directory) else _verify
+    return check(directory, keys, level)
+
+
+def _verify(log: Path, keys: list[str], level: Literal["roots", "full"]) -> Verdict:
+    found = _core.verify(os.fspath(log), keys, level)
     return Verdict(
         ok=bool(found["ok"]),
         clean=bool(found["clean"]),
@@ -93,6 +107,58 @@ def verify(
         notes=list(found["notes"]),
         counts=dict(found["counts"]),
     )
+
+
+def _verify_run(run: Path, keys: list[str], level: Literal["roots", "full"]) -> Verdict:
+    """Verify the logs of a run each for itself, then what binds them."""
+    found = _core.check_run(os.fspath(run), keys)
+    logs = [Path(log) for log in found["logs"]]
+    verdicts = [_verify(log, _keys_of(log, keys), level) for log in logs]
+    findings, notes = list(found["findings"]), list[str]()
+    not_checked = list(found["not_checked"])
+    counts: Counter[str] = Counter()
+    for log, verdict in zip(logs, verdicts, strict=True):
+        findings += [_in_log(log.name, finding) for finding in verdict.findings]
+        notes += [f"log {log.name}: {note}" for note in verdict.notes]
+        not_checked += [f"log {log.name}: {what}" for what in verdict.not_checked]
+        counts.update(verdict.counts)
+    head = found["checkpoint"]
+    if head is None:
+        notes.append("the run did not finish: it has no root over its logs")
+    return Verdict(
+        ok=not findings,
+        clean=head is not None and all(verdict.clean for verdict in verdicts),
+        origin="" if head is None else str(head["origin"]),
+        size=sum(verdict.size for verdict in verdicts),
+        root="" if head is None else str(head["root"]),
+        findings=findings,
+        not_checked=not_checked,
+        notes=notes,
+        counts=dict(counts),
+        logs=verdicts,
+    )
+
+
+def _keys_of(log: Path, keys: list[str]) -> list[str]:
+    """Pick the key that is named after a log; none of another name can have signed it."""
+    origin = _checkpoint_origin(log)
+    named = [key for key in keys if key.strip().split("+", 1)[0] == origin]
+    return named[:1] or keys[:1]
+
+
+def _checkpoint_origin(log: Path) -> str:
+    try:
+        with (log / "checkpoint").open("rb") as file:
+            return file.readline(_ORIGIN_BYTES_MAX).decode(errors="replace").rstrip("\n")
+    except OSError:
+        return ""
+
+
+def _in_log(name: str, finding: dict[str, Any]) -> dict[str, Any]:
+    return finding | {
+        "file": f"{name}/{finding['file']}",
+        "text": f"log {name}: {finding['text']}",
+    }
 
 
 async def averify(
@@ -115,8 +181,19 @@ def status(log: str | os.PathLike[str]) -> dict[str, Any]:
     return _core.status(os.fspath(log_directory(log)))
 
 
+def is_run(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a directory holds the logs of a run of several files."""
+    given = Path(path)
+    return not (given / "wal").is_dir() and (given / "0001").is_dir()
+
+
 def log_directory(path: str | os.PathLike[str]) -> Path:
     """Give the log of a directory: itself, or the ``log/`` in a run's directory."""
     given = Path(path)
     inner = given / "log"
-    return inner if (inner / "wal").is_dir() and not (given / "wal").is_dir() else given
+    is_log = (inner / "wal").is_dir() or is_run(inner)
+    return inner if is_log and not (given / "wal").is_dir() else given
+
+
+#: A longer first line is no origin.
+_ORIGIN_BYTES_MAX: Final = 1_024

@@ -228,18 +228,18 @@ def read(
     >>> import polars as pl  # doctest: +SKIP
     >>> pl.DataFrame(cwts.datasets.read("day.mbo.dbn.zst"))  # doctest: +SKIP
     """
-    from cwts._replay import lobster_name, midnight_ns
+    from cwts._replay_request import midnight_ns, said_by_name
 
-    named: tuple[str, str] | None = None
+    named: tuple[str | None, str | None] = (None, None)
     if not isinstance(source, bytes):
         source = os.fspath(source)
-        named = lobster_name(source)
-    day = date if date is not None else named and named[1]
+        named = said_by_name(source)
+    day = date if date is not None else named[1]
     place: dict[str, Any] = {"data": source} if isinstance(source, bytes) else {"path": source}
     return _core.read_events(
         **place,
         format=format,
-        symbol=symbol or (named[0] if named else None),
+        symbol=symbol or named[0],
         base_ns=midnight_ns(day, tz) if day else 0,
         rows_max=rows_max,
     )

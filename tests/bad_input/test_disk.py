@@ -86,3 +86,20 @@ def test_a_read_only_directory_is_refused(small: Desk) -> None:
     assert _core.status(str(small.log))["closed"] is True
     with pytest.raises(_core.CwtsError, match="Read-only"):
         _core.request_halt(str(small.log), "firm", reason="", actor="ana")
+
+
+@pytest.mark.parametrize("files", [1, 2])
+def test_a_full_disk_ends_a_replay_with_what_was_durable(
+    small: Desk, tmp_path: Path, files: int
+) -> None:
+    """The log of a replay is evidence: half of one must not pass for a whole one."""
+    path = tmp_path / "flow.csv"
+    _core.generate(str(path), "csv", profile="equity-liquid", events=100_000, seed=1)
+    done = small.cli("replay", *[str(path)] * files, "--log", str(small.root / "run"), code=1)
+    assert "No space left" in done.stderr
+    assert "[LOG_FAILED]" in done.stderr
+    assert "Traceback" not in done.stderr
+    first = small.root / "run" / "0001" if files > 1 else small.root / "run"
+    verdict = _core.verify(str(first), [], "full")
+    assert (verdict["ok"], verdict["clean"]) == (True, False)
+    assert verdict["size"] > 1_000

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from . import text
 from .charts import time_axis
+from .files import files
 from .plot import bar
 from .table import Column, bullets, cells, empty, shown_of, table, tags
 from .text import count, esc
@@ -35,7 +36,7 @@ def hashed(value: object) -> str:
 
 def inputs(run: Mapping[str, Any], rows_max: int) -> str:
     """The files, the limits and the hashes that pin them."""
-    files = [text.mapping(file) for file in text.sequence(run.get("inputs"))]
+    sources = [text.mapping(file) for file in text.sequence(run.get("inputs"))]
     columns = [
         Column("File", "w"),
         Column("Format", "nb"),
@@ -53,10 +54,10 @@ def inputs(run: Mapping[str, Any], rows_max: int) -> str:
             esc(_tallies(file.get("skipped")) or "none"),
             esc(file.get("sha256"), 80),
         )
-        for file in files[:rows_max]
+        for file in sources[:rows_max]
     ]
     body = (
-        table(columns, rows, shown_of(len(rows), len(files), "files"))
+        table(columns, rows, shown_of(len(rows), len(sources), "files"))
         if rows
         else empty("The run names no input file.")
     )
@@ -79,7 +80,7 @@ def inputs(run: Mapping[str, Any], rows_max: int) -> str:
     ]
     if spent:
         pairs.append(("Time spent", esc(", ".join(spent))))
-    return body + "<h3>Pinned by</h3>" + facts(pairs)
+    return body + files(run, rows_max) + "<h3>Pinned by</h3>" + facts(pairs)
 
 
 def controls(run: Mapping[str, Any], rows_max: int) -> str:

@@ -15,6 +15,7 @@ from . import text
 _ORDER: Final = ("info", "good", "warn", "bad")
 _WORDS: Final = {"bad": "Failed", "warn": "Notice", "good": "OK", "info": "Note"}
 _PERCENT_FULL: Final = 100.0
+_NAMED: Final = 3
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ def findings(run: Mapping[str, Any]) -> list[Finding]:
     """Everything that was looked at, worst first."""
     found = [_log(run), _verification(run), _totals(run), _labels(run), *_limits(run)]
     found += _warnings(run)
+    found += _files(run)
     return sorted((finding for finding in found if finding), key=lambda f: -_ORDER.index(f.level))
 
 
@@ -117,6 +119,16 @@ def _limits(run: Mapping[str, Any]) -> list[Finding]:
             name = f"{text.plain(row.get('scope'), 40)} {text.plain(row.get('limit'), 40)}"
             over.append(Finding("warn", f"{name} stood at {percent:.1f} % of its limit."))
     return over[:5]
+
+
+def _files(run: Mapping[str, Any]) -> list[Finding]:
+    files = [text.mapping(file) for file in text.sequence(run.get("files"))]
+    failed = [file for file in files if file.get("ok") is not True]
+    if not failed:
+        return []
+    named = ", ".join(text.plain(file.get("path"), 60) for file in failed[:_NAMED])
+    sentence = f"{len(failed):,} of {text.plural(len(files), 'file')} failed: {named}"
+    return [Finding("bad", sentence + (" and others." if len(failed) > _NAMED else "."))]
 
 
 def _warnings(run: Mapping[str, Any]) -> list[Finding]:

@@ -50,6 +50,8 @@ def verify(
 ) -> None:
     """Check every byte of every file of the log in DIRECTORY; nothing is written.
 
+    Of a run of several files, all its logs and the root over them.
+
     Exit code 0: intact. 1: the first broken entry is named. 2: not a log.
     """
     began = time.perf_counter()
@@ -76,7 +78,8 @@ def _show(verdict: audit.Verdict, level: str, seconds: float) -> None:
     if verdict.ok:
         head = click.style("OK", fg="green", bold=True)
         depth = "every byte checked" if level == "full" else "signatures and stored tree checked"
-        click.echo(f"{head}: {verdict.size:,} entries, {depth}, {seconds:.2f} s")
+        of = f" in {len(verdict.logs):,} logs" if verdict.logs else ""
+        click.echo(f"{head}: {verdict.size:,} entries{of}, {depth}, {seconds:.2f} s")
     else:
         head = click.style("REJECTED", fg="red", bold=True)
         first = verdict.first_broken
@@ -86,8 +89,14 @@ def _show(verdict: audit.Verdict, level: str, seconds: float) -> None:
             click.echo(f"  {_sentence(finding)}")
         if len(verdict.findings) > _SHOWN:
             click.echo(f"  and {len(verdict.findings) - _SHOWN:,} more (--json has them)")
-    click.echo(f"  origin       {verdict.origin}")
-    click.echo(f"  root         {verdict.root}")
+    for number, one in enumerate(verdict.logs[:_SHOWN], 1):
+        state = "ok" if one.ok else f"{len(one.findings):,} findings"
+        closed = "closed" if one.clean else "not closed"
+        click.echo(f"  log {number:04}     {state}, {closed}, {one.size:,} entries, {one.root}")
+    if len(verdict.logs) > _SHOWN:
+        click.echo(f"  and {len(verdict.logs) - _SHOWN:,} more logs (--json has them)")
+    click.echo(f"  origin       {verdict.origin or 'none'}")
+    click.echo(f"  root         {verdict.root or 'none'}")
     click.echo(f"  closed       {'yes' if verdict.clean else 'no: it is written, or was cut off'}")
     for word, texts in (("note", verdict.notes), ("not checked", verdict.not_checked)):
         for text in texts[:_SHOWN]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -23,6 +24,7 @@ __all__ = [
     "json_option",
     "nanoseconds",
     "progress_bar",
+    "run_bar",
     "write_json",
 ]
 
@@ -68,8 +70,7 @@ def exit_code(error: Exception) -> int:
         return _CANCELLED
     if code:
         click.echo(f"cwts: {error} [{code}]", err=True)
-        found = (errors.TamperError, errors.LogFailedError)
-        return FOUND_WRONG if isinstance(error, found) else BAD_INPUT
+        return BAD_INPUT if _is_the_inputs(error, code) else FOUND_WRONG
     if isinstance(error, (OSError, ValueError, TypeError)):
         click.echo(f"cwts: {error}", err=True)
         return BAD_INPUT
@@ -78,16 +79,62 @@ def exit_code(error: Exception) -> int:
     return FOUND_WRONG
 
 
+def _is_the_inputs(error: Exception, code: str) -> bool:
+    """Tell whether an error is the input's fault, and not of the machine or of what is there."""
+    if isinstance(error, errors.FilesFailedError):
+        return all(file["input_is_wrong"] for file in error.failed)
+    if isinstance(error, (errors.TamperError, errors.LogFailedError)):
+        return False
+    # A file that changed while it was read is not what its owner gave.
+    return code != "INPUT_CHANGED"
+
+
 @contextmanager
 def progress_bar() -> Iterator[Callable[[int], object] | None]:
     """Show the events so far on a terminal; nothing where stderr is a file."""
+    with run_bar() as watch:
+        yield watch and (lambda events: watch(events, 0, 0))
+
+
+@contextmanager
+def run_bar(
+    input_bytes: int | None = None, files: int = 1
+) -> Iterator[Callable[[int, int, int], object] | None]:
+    """Show on a terminal how far a run is; nothing where stderr is a file.
+
+    Parameters
+    ----------
+    input_bytes : int, optional
+        The size of what is read, if it is known: then there is a bar, and a time to go.
+    files : int
+        How many files are read.
+
+    Yields
+    ------
+    callable or None
+        Takes events, bytes read and files done.
+    """
     if not sys.stderr.isatty():
         yield None
         return
+    from rich import progress
     from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.completed:,.0f} events"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("replay", total=None)
-        yield lambda events: bar.update(task, completed=events)
+    text = "{task.fields[events]:,} events, {task.fields[rate]:,.0f}/s"
+    columns: list[progress.ProgressColumn] = [progress.SpinnerColumn()]
+    if input_bytes:
+        columns += [progress.BarColumn(), progress.TaskProgressColumn()]
+    if files > 1:
+        columns.append(progress.TextColumn(f"{{task.fields[files]}} of {files} files"))
+    columns += [progress.TextColumn(text), progress.TimeElapsedColumn()]
+    if input_bytes:
+        columns += [progress.TextColumn("to go"), progress.TimeRemainingColumn()]
+    with progress.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("replay", total=input_bytes or None, events=0, rate=0.0, files=0)
+        began = time.monotonic()
+
+        def watch(events: int, read: int, done: int) -> None:
+            rate = events / max(time.monotonic() - began, 1e-9)
+            bar.update(task, completed=read or events, events=events, rate=rate, files=done)
+
+        yield watch

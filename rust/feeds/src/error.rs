@@ -103,6 +103,8 @@ kinds! {
     EmptyInput = "EMPTY_INPUT",
     /// A price column of floating point.
     FloatPrice = "FLOAT_PRICE",
+    /// The file became another one while it was read.
+    InputChanged = "INPUT_CHANGED",
     /// The caller's reader or writer failed.
     IoFailed = "IO_FAILED",
     /// A length in the file is beyond its named bound.

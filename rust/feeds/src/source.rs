@@ -85,12 +85,21 @@ pub struct OpenOptions {
     pub strict: bool,
     /// Whether to hash the input; a benchmark of the decoder alone does not.
     pub hash: bool,
+    /// Bytes that the reader is asked for at once, [`crate::decoder::CHUNK_BYTES`] at most. It
+    /// changes what is read when, never what comes out.
+    pub chunk_bytes: usize,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        let max_bytes = OUTPUT_BYTES_MAX;
-        Self { base_ns: 0, symbol: None, max_bytes, strict: false, hash: true }
+        Self {
+            base_ns: 0,
+            symbol: None,
+            max_bytes: OUTPUT_BYTES_MAX,
+            strict: false,
+            hash: true,
+            chunk_bytes: crate::decoder::CHUNK_BYTES,
+        }
     }
 }
 
@@ -160,12 +169,16 @@ impl<'a> OpenedEvents<'a> {
             #[cfg(not(feature = "columnar"))]
             Input::File(file) => Feed::of_reader(Box::new(file), options)?,
         };
-        feed.grow()?;
+        feed.fill(SNIFF_BYTES)?;
         let (head, ended) = feed.window();
         let format = match format {
             // An empty input is refused whatever the caller says it is.
             Some(format) if !head.is_empty() => format,
-            _ => sniff(head, ended && head.len() <= SNIFF_BYTES)?,
+            // Bytes that stop before they say what they are: why they stop is the fault.
+            _ => match sniff(head, ended && head.len() <= SNIFF_BYTES) {
+                Ok(format) => format,
+                Err(error) => return Err(feed.take_failure().unwrap_or(error)),
+            },
         };
         let symbol = options.symbol.as_deref();
         let decoder: Box<dyn Decoder> = match format.check_decoded()? {

@@ -1,7 +1,7 @@
 //! Everything that can go wrong with a gateway, each with a stable code.
 
 use cwts_audit::{LogError, NoteError, StorageError};
-use cwts_feeds::error::FeedError;
+use cwts_feeds::error::{FeedError, FeedErrorKind};
 use cwts_risk::{StepError, UnknownScope, limits::LimitErrors};
 
 /// A gateway operation that failed. A refused order is no error.
@@ -81,6 +81,19 @@ pub enum GatewayError {
     /// A replay's input does not fit its bounds or options.
     #[error("{0}")]
     Replay(String),
+    /// More orders are live than the bound.
+    #[error(
+        "{path}: record {record}: more than {max} orders are live; raise --max-live if there is \
+         memory for them, or find out why none of them ends"
+    )]
+    TooManyLiveOrders {
+        /// The file.
+        path: String,
+        /// The record that would have been one more.
+        record: u64,
+        /// The bound.
+        max: usize,
+    },
     /// The caller cancelled.
     #[error("cancelled")]
     Cancelled,
@@ -106,8 +119,10 @@ impl GatewayError {
             Self::Scope(_) => "UNKNOWN_SCOPE",
             Self::Permission(_) => "PERMISSION",
             Self::File { .. } => "FILE",
+            Self::Feed(e) if e.kind == FeedErrorKind::InputChanged => e.kind.code(),
             Self::Feed(_) => "INPUT",
             Self::Replay(_) => "REPLAY",
+            Self::TooManyLiveOrders { .. } => "TOO_MANY_LIVE_ORDERS",
             Self::Cancelled => "CANCELLED",
             Self::Closed => "CLOSED",
         }

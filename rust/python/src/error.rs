@@ -76,9 +76,10 @@ fn raise(py: Python<'_>, error: &GatewayError) -> PyErr {
         GatewayError::Step { .. } | GatewayError::Key { .. } => LogError::new_err(message),
         GatewayError::Scope(_) => ScopeError::new_err(message),
         GatewayError::Permission(_) => PermissionDeniedError::new_err(message),
-        GatewayError::Feed(_) | GatewayError::File { .. } | GatewayError::Replay(_) => {
-            InputError::new_err(message)
-        }
+        GatewayError::Feed(_)
+        | GatewayError::File { .. }
+        | GatewayError::Replay(_)
+        | GatewayError::TooManyLiveOrders { .. } => InputError::new_err(message),
         GatewayError::Cancelled | GatewayError::Closed => CwtsError::new_err(message),
     };
     // Attributes on a fresh exception object cannot fail but for lack of memory.

@@ -203,7 +203,7 @@ fn verify_dir(dir: &Path, mut keys: Vec<VerifyKey>, level: Level) -> Result<Valu
     }))
 }
 
-fn finding(finding: &Finding) -> Value {
+pub(crate) fn finding(finding: &Finding) -> Value {
     let place = match (finding.index, finding.index_end) {
         (Some(first), Some(last)) if last != first => format!("entries {first} to {last}, "),
         (Some(index), _) => format!("entry {index}, "),

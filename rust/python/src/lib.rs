@@ -11,6 +11,7 @@ mod flow;
 mod gateway;
 mod order;
 mod replay;
+mod run;
 mod table;
 mod torture;
 mod whatif;
@@ -40,6 +41,8 @@ mod _core {
     use crate::order::Order;
     #[pymodule_export]
     use crate::replay::{Replay, asset_class, generate, profiles};
+    #[pymodule_export]
+    use crate::run::{check_run, decision_stream, seal_run};
     #[pymodule_export]
     use crate::torture::{torture_check, torture_input, torture_run, torture_targets};
     #[pymodule_export]

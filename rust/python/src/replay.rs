@@ -3,17 +3,17 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use cwts_feeds::columnar::{ArrowFileWriter, ParquetFileWriter};
 use cwts_feeds::csv_rows::{csv_header, write_csv_rows};
 use cwts_feeds::sniff::Format;
-use cwts_feeds::source::{AssetClass, Input, OpenOptions, open_events};
+use cwts_feeds::source::{AssetClass, OpenOptions};
 use cwts_feeds::synth::{Label, Profile};
 use cwts_gateway::replay::{
-    ItchFlow, Mapping, Observe, Progress, ReplayInput, ReplayOptions, SynthPlan, inject,
-    replay as run_replay,
+    ItchFlow, Mapping, Observe, Progress, ReplayInput, ReplayOptions, SynthPlan, inject, open_file,
+    replay_merged,
 };
 use cwts_gateway::{GatewayError, KeyStore};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -24,11 +24,11 @@ use crate::error::Error;
 
 /// Where the events come from.
 enum Source {
-    File {
-        path: PathBuf,
+    /// Files of one session, each with what it cannot say itself.
+    Files {
         format: Option<Format>,
-        open: OpenOptions,
-        /// The seed of anomalies to put in.
+        files: Vec<(PathBuf, OpenOptions)>,
+        /// The seed of anomalies to put into the one file.
         inject: Option<u64>,
     },
     Synth(SynthPlan),
@@ -41,6 +41,7 @@ pub(crate) struct Replay {
     options: Mutex<ReplayOptions>,
     progress: Arc<Progress>,
     kept: Mutex<(Vec<u8>, Vec<u8>)>,
+    kept_all: AtomicBool,
     labels: Mutex<String>,
 }
 
@@ -50,7 +51,7 @@ impl Replay {
     #[pyo3(signature = (limits, limits_path, *, path=None, format=None, symbol=None, base_ns=0,
         mapping=None, log=None, keys=None, decisions=None, keep=false, halt_at=None, profile=None,
         events=0, seed=0, anomalies=false, instruments=8, strict=false, observe=false,
-        inject=None))]
+        inject=None, more=Vec::new(), keep_max=None, max_live=None, max_bytes=None))]
     #[expect(clippy::too_many_arguments, reason = "one argument an option of the replay")]
     fn new(
         limits: Vec<u8>,
@@ -73,12 +74,26 @@ impl Replay {
         strict: bool,
         observe: bool,
         inject: Option<u64>,
+        more: Vec<(PathBuf, Option<String>, u64)>,
+        keep_max: Option<u64>,
+        max_live: Option<usize>,
+        max_bytes: Option<u64>,
     ) -> PyResult<Self> {
         let format = format_of(format)?;
         let source = match (path, profile) {
             (Some(path), None) => {
-                let open = OpenOptions { base_ns, symbol, strict, ..OpenOptions::default() };
-                Source::File { path, format, open, inject }
+                let open = |(path, symbol, base_ns)| {
+                    let mut open =
+                        OpenOptions { base_ns, symbol, strict, ..OpenOptions::default() };
+                    open.max_bytes = max_bytes.unwrap_or(open.max_bytes);
+                    (path, open)
+                };
+                if inject.is_some() && !more.is_empty() {
+                    let why = "inject: is for one file, and more has others";
+                    return Err(PyTypeError::new_err(why));
+                }
+                let all = std::iter::once((path, symbol, base_ns)).chain(more);
+                Source::Files { format, files: all.map(open).collect(), inject }
             }
             (None, Some(_)) if inject.is_some() => {
                 let why = "inject: is for files; a profile takes anomalies=True";
@@ -97,11 +112,14 @@ impl Replay {
         options.decisions = decisions;
         options.keep = keep;
         options.halt_at = halt_at;
+        options.keep_max = keep_max.unwrap_or(options.keep_max);
+        options.max_live = max_live.unwrap_or(options.max_live);
         Ok(Self {
             source,
             options: Mutex::new(options),
             progress: Arc::default(),
             kept: Mutex::default(),
+            kept_all: AtomicBool::new(keep),
             labels: Mutex::default(),
         })
     }
@@ -114,6 +132,18 @@ impl Replay {
     #[getter]
     fn events_done(&self) -> u64 {
         self.progress.events.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of the files read so far, as they lie there.
+    #[getter]
+    fn bytes_done(&self) -> u64 {
+        self.progress.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Whether every order and decision was kept.
+    #[getter]
+    fn kept_all(&self) -> bool {
+        self.kept_all.load(Ordering::Relaxed)
     }
 
     /// Stops after the current batch; the log then verifies as unclean.
@@ -145,10 +175,16 @@ impl Replay {
 
     fn run_detached(&self) -> Result<String, Error> {
         let mut options = self.options.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let input = match &self.source {
-            Source::File { path, format, open, inject: None } => open_file(path, *format, open)?,
-            Source::File { path, format, open, inject: Some(seed) } => {
-                inject(|| open_file(path, *format, open), *seed, &self.progress)?
+        let inputs = match &self.source {
+            Source::Files { format, files, inject: Some(seed) } => {
+                let [(path, open)] = files.as_slice() else {
+                    return Err(GatewayError::Replay("inject: is for one file".to_owned()).into());
+                };
+                vec![inject(|| open_file(path, *format, open), *seed, &self.progress)?]
+            }
+            Source::Files { format, files, inject: None } => {
+                let opened = files.iter().map(|(path, open)| open_file(path, *format, open));
+                opened.collect::<Result<Vec<_>, _>>()?
             }
             Source::Synth(plan) => {
                 if plan.anomalies {
@@ -156,13 +192,14 @@ impl Replay {
                     self.keep_labels(&options.labels);
                 }
                 let path = format!("{} seed {}", plan.profile, plan.seed);
-                ReplayInput { path, source: Box::new(plan.source()?) }
+                vec![ReplayInput { path, source: Box::new(plan.source()?) }]
             }
         };
-        let outcome = run_replay(input, &options, &self.progress)?;
+        let outcome = replay_merged(inputs, &options, &self.progress)?;
         if !outcome.injected.is_empty() {
             self.keep_labels(&outcome.injected);
         }
+        self.kept_all.store(outcome.kept_all, Ordering::Relaxed);
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) =
             (outcome.orders, outcome.decisions);
         Ok(outcome.json.to_string())
@@ -189,22 +226,6 @@ pub(crate) fn mapping_of(name: Option<&str>) -> PyResult<Option<Mapping>> {
             Err(PyValueError::new_err(why))
         }
     }
-}
-
-pub(crate) fn open_file(
-    path: &Path,
-    format: Option<Format>,
-    open: &OpenOptions,
-) -> Result<ReplayInput, GatewayError> {
-    let shown = path.display().to_string();
-    let failed = |source| GatewayError::File { path: shown.clone(), source };
-    let file = File::open(path).map_err(failed)?;
-    if file.metadata().map_err(failed)?.is_dir() {
-        return Err(GatewayError::Replay(format!("{shown}: is a directory, not a file")));
-    }
-    let source =
-        open_events(Input::File(Box::new(file)), format, open).map_err(|e| e.in_file(&shown))?;
-    Ok(ReplayInput { path: shown.clone(), source: Box::new(source) })
 }
 
 /// What a file's own head says is traded, if it is a file and says it.

@@ -206,6 +206,11 @@ impl Engine {
         self.working.len()
     }
 
+    /// Ids that name a working order, or one that was replaced: what the tables hold.
+    pub fn known_order_ids(&self) -> usize {
+        self.working.len() + self.replaces.len()
+    }
+
     /// Time of the newest input.
     pub fn last_ts(&self) -> u64 {
         self.last_ts

@@ -23,6 +23,8 @@ enum Window<'a> {
 
 struct Chunks<'a> {
     unpacked: Decompressor<'a>,
+    /// Bytes asked for at once.
+    chunk_bytes: usize,
     buffer: Vec<u8>,
     start: usize,
     end: usize,
@@ -47,7 +49,8 @@ impl<'a> Feed<'a> {
         let unpacked = Decompressor::open(reader, options.max_bytes)?;
         let (start, end) = (0, 0);
         let (buffer, ended, failed) = (Vec::new(), false, None);
-        let chunks = Chunks { unpacked, buffer, start, end, ended, failed };
+        let chunk_bytes = options.chunk_bytes.clamp(1, CHUNK_BYTES);
+        let chunks = Chunks { unpacked, chunk_bytes, buffer, start, end, ended, failed };
         Ok(Self::new(Window::Chunks(Box::new(chunks)), options))
     }
 
@@ -85,6 +88,27 @@ impl<'a> Feed<'a> {
         match &mut self.window {
             Window::Slice(_) => Ok(()),
             Window::Chunks(chunks) => chunks.grow(),
+        }
+    }
+
+    /// Reads until the window holds more than `count` bytes or all that the reader gives. An error
+    /// behind the first bytes waits for [`Feed::grow`].
+    pub(crate) fn fill(&mut self, count: usize) -> Result<(), FeedError> {
+        self.grow()?;
+        while let Window::Chunks(chunks) = &mut self.window {
+            if chunks.ended || chunks.failed.is_some() || chunks.end - chunks.start > count {
+                break;
+            }
+            chunks.grow()?;
+        }
+        Ok(())
+    }
+
+    /// The error that waits behind the window, if one does.
+    pub(crate) fn take_failure(&mut self) -> Option<FeedError> {
+        match &mut self.window {
+            Window::Slice(_) => None,
+            Window::Chunks(chunks) => chunks.failed.take(),
         }
     }
 
@@ -139,7 +163,7 @@ impl Chunks<'_> {
         self.end -= self.start;
         self.start = 0;
         // What a decoder leaves is less than a line, so the buffer has a bound.
-        let full = self.end + CHUNK_BYTES;
+        let full = self.end + self.chunk_bytes;
         debug_assert!(self.end <= CHUNK_BYTES + LINE_BYTES_MAX);
         if self.buffer.len() < full {
             self.buffer.resize(full, 0);

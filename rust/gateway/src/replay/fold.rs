@@ -6,16 +6,17 @@
 
 use cwts_audit::holds::HoldsFold;
 use cwts_feeds::event::{Event, EventKind, flag};
-use cwts_feeds::source::EventSource;
+use cwts_feeds::synth::Label;
 use cwts_risk::Engine;
 use cwts_risk::limits::ReferenceSource;
 use cwts_types::{
-    Alias, AliasKind, Body, Entry, Exec, Header, Kill, KillState, Order, OrderKind, Reference,
-    Register, RegisterKind, Scope, Session, entry_flag, exec_type, producer, reference_flag,
+    Body, Entry, Exec, Header, Kill, KillState, Order, OrderKind, Reference, Register,
+    RegisterKind, Scope, Session, entry_flag, exec_type, producer, reference_flag,
 };
-use rustc_hash::FxHashSet;
 
+use super::inputs::{InputState, SharedIds};
 use super::limit_use::LimitUse;
+use super::live::LiveOrders;
 use super::mid::{MidBooks, NewMid};
 use super::rows::DecisionRows;
 use super::stats::ReplayStats;
@@ -43,27 +44,30 @@ pub(super) struct Fold<'o> {
     /// Whether the quantity of a replace is what rests from then on, as a market tells it; an
     /// order's own quantity includes what was filled of it.
     pub(super) replace_rests: bool,
-    instruments: Vec<u32>,
-    accounts: Vec<u32>,
-    strategies: Vec<u32>,
+    pub(super) inputs: Vec<InputState>,
+    /// Which of them the next event is of.
+    pub(super) input: usize,
+    /// Of several inputs only.
+    pub(super) shared_ids: Option<SharedIds>,
     /// Handles of `ALL`, or of `default`, for rows without a name.
-    fallback: (u32, u32),
-    references: Vec<i64>,
+    pub(super) fallback: (u32, u32),
+    pub(super) references: Vec<i64>,
     /// The market's books, where a collar is around their middle.
     pub(super) mid: Option<MidBooks>,
-    pub(super) denied: FxHashSet<u64>,
+    pub(super) denied: LiveOrders,
     /// Live orders of a snapshot: the market's, nobody's.
-    pub(super) foreign: FxHashSet<u64>,
-    texts: usize,
+    pub(super) foreign: LiveOrders,
     pub(super) stats: ReplayStats,
     pub(super) rows: Option<DecisionRows>,
     pub(super) orders: Vec<u8>,
     pub(super) decisions: Vec<u8>,
     /// How orders stood against their limits, where a report is wanted.
     pub(super) limit_use: Option<LimitUse>,
+    /// Labels of the anomalies that came with the input.
+    pub(super) injected: Vec<Label>,
     /// Whoever wants every entry too.
     pub(super) tap: Option<&'o mut dyn Tap>,
-    last_ts: u64,
+    pub(super) last_ts: u64,
     /// Measures; it never enters the log.
     clock: crate::Clock,
 }
@@ -89,17 +93,17 @@ impl<'o> Fold<'o> {
             replace_apply,
             is_session: false,
             replace_rests: false,
-            instruments: Vec::new(),
-            accounts: Vec::new(),
-            strategies: Vec::new(),
+            inputs: vec![InputState::default()],
+            input: 0,
+            shared_ids: None,
             fallback: (0, 0),
             references: vec![0],
             mid: None,
-            denied: FxHashSet::default(),
-            foreign: FxHashSet::default(),
-            texts: 0,
+            denied: LiveOrders::default(),
+            foreign: LiveOrders::default(),
             stats: ReplayStats::new(options),
             rows,
+            injected: Vec::new(),
             orders: Vec::new(),
             decisions: Vec::new(),
             limit_use: options.observe.limit_use(),
@@ -156,7 +160,7 @@ impl<'o> Fold<'o> {
         self.push(entry.body, who, ts)
     }
 
-    fn handle(&mut self, kind: RegisterKind, name: &str) -> Result<u32, GatewayError> {
+    pub(super) fn handle(&mut self, kind: RegisterKind, name: &str) -> Result<u32, GatewayError> {
         if let Some(handle) = self.engine.registry().handle(kind, name) {
             return Ok(handle);
         }
@@ -184,66 +188,39 @@ impl<'o> Fold<'o> {
         Ok(handle)
     }
 
-    /// Registers the names that appeared since the last batch.
-    pub(super) fn names(&mut self, source: &dyn EventSource) -> Result<(), GatewayError> {
-        let names = source.names();
-        if self.fallback == (0, 0) {
-            let name = if self.mapping == Mapping::All { "ALL" } else { "default" };
-            self.fallback = (
-                self.handle(RegisterKind::Account, name)?,
-                self.handle(RegisterKind::Strategy, name)?,
-            );
-        }
-        for symbol in &names.instruments[self.instruments.len()..] {
-            let handle = self.handle(RegisterKind::Instrument, symbol)?;
-            self.instruments.push(handle);
-            let wanted = self.references.len().max(handle as usize + 1);
-            self.references.resize(wanted, 0);
-        }
-        if self.mapping == Mapping::File {
-            for name in &names.accounts[self.accounts.len()..] {
-                let handle = self.handle(RegisterKind::Account, name)?;
-                self.accounts.push(handle);
-            }
-            for name in &names.strategies[self.strategies.len()..] {
-                let handle = self.handle(RegisterKind::Strategy, name)?;
-                self.strategies.push(handle);
-            }
-        }
-        let texts = source.order_texts();
-        for (k, text) in texts.iter().enumerate().skip(self.texts) {
-            let id = cwts_feeds::decoder::ORDER_TEXT_BASE + k as u64;
-            let alias = Alias { id, kind: AliasKind::ClOrdId, text: text.as_bytes().to_vec() };
-            let ts = self.last_ts;
-            self.push(Body::Alias(alias), producer::REPLAY, ts)?;
-        }
-        self.texts = texts.len();
-        Ok(())
-    }
-
     /// Takes one event in.
     pub(super) fn event(&mut self, event: &Event) -> Result<(), GatewayError> {
         if self.options.halt_at == Some(self.stats.events) {
             self.halt_firm(event.ts_ns)?;
         }
+        self.use_names(event)?;
+        let shared;
+        let event = if self.shared_ids.is_some() {
+            shared = self.with_shared_ids(event)?;
+            &shared
+        } else {
+            event
+        };
         self.last_ts = self.last_ts.max(event.ts_ns);
-        let Some(instrument) = self.instruments.get(event.instrument as usize).copied() else {
+        let input = &mut self.inputs[self.input];
+        let Some(instrument) = input.instruments.get(event.instrument as usize).copied() else {
             let why = format!("record {}: instrument {} has no name", event.src, event.instrument);
             return Err(GatewayError::Replay(why));
         };
         self.stats.event(event);
         match event.kind {
             _ if event.flags & flag::SNAPSHOT != 0 => {
-                self.stats.snapshot += 1;
+                input.snapshot += 1;
                 // A venue that recovers lists orders anew that this file has added: they stay whose
                 // they are.
                 let is_known =
-                    self.engine.is_working(event.order_id) || self.denied.contains(&event.order_id);
+                    self.engine.is_working(event.order_id) || self.denied.contains(event.order_id);
                 if event.kind == EventKind::Add && !is_known {
-                    self.foreign.insert(event.order_id);
+                    self.foreign.add(event.order_id, event.qty);
+                    self.check_live(event)?;
                 }
             }
-            _ if event.flags & flag::CONSEQUENCE != 0 => self.stats.consequence += 1,
+            _ if event.flags & flag::CONSEQUENCE != 0 => input.consequence += 1,
             _ if event.flags & flag::REPORT != 0 => self.venue_report(event)?,
             _ if event.flags & flag::POSSDUP != 0 => self.possible_duplicate(event)?,
             EventKind::Add => self.order(event, instrument, OrderKind::New)?,
@@ -269,7 +246,9 @@ impl<'o> Fold<'o> {
         }
         // As for a trade: the book that an order is decided by ends before its own row.
         if let Some(books) = &mut self.mid
-            && let Some(mid) = books.event(event)?
+            && let Some(mid) = books
+                .event(&Event { instrument, ..*event })
+                .map_err(|error| error.in_file(&self.inputs[self.input].path))?
         {
             self.mid_reference(event, instrument, mid)?;
         }
@@ -323,10 +302,24 @@ impl<'o> Fold<'o> {
     fn parties(&self, event: &Event) -> (u32, u32) {
         let pick =
             |list: &[u32], at: u32, other: u32| list.get(at as usize).copied().unwrap_or(other);
+        let input = &self.inputs[self.input];
         (
-            pick(&self.accounts, event.account, self.fallback.0),
-            pick(&self.strategies, event.strategy, self.fallback.1),
+            pick(&input.accounts, event.account, self.fallback.0),
+            pick(&input.strategies, event.strategy, self.fallback.1),
         )
+    }
+
+    /// Refuses to go on with more live orders than the bound, before memory does.
+    fn check_live(&self, event: &Event) -> Result<(), GatewayError> {
+        let live = self.engine.known_order_ids() + self.denied.len() + self.foreign.len();
+        if live <= self.options.max_live {
+            return Ok(());
+        }
+        Err(GatewayError::TooManyLiveOrders {
+            path: self.inputs[self.input].path.clone(),
+            record: event.src,
+            max: self.options.max_live,
+        })
     }
 
     fn order(
@@ -361,16 +354,20 @@ impl<'o> Fold<'o> {
         let outcome = self.decide(&order, event.ts_ns)?;
         self.stats.latency(self.clock.mono_ns() - before, event.ts_ns);
         let accepted = outcome.decision.is_accepted();
+        // An id that is added again names the newer order.
         if accepted {
-            self.denied.remove(&event.order_id);
+            self.denied.remove(event.order_id);
+            self.foreign.remove(event.order_id);
         } else if kind == OrderKind::New || self.is_session {
-            self.denied.insert(event.order_id);
+            self.foreign.remove(event.order_id);
+            self.denied.add(event.order_id, event.qty);
         }
+        self.check_live(event)?;
         self.stats.decision(event, &order, &outcome, &self.engine);
         if let Some(rows) = &mut self.rows {
             rows.row(&order, &outcome)?;
         }
-        if self.options.keep {
+        if self.options.keep && self.stats.orders <= self.options.keep_max {
             self.orders.extend_from_slice(&order.to_bytes());
             self.decisions.extend_from_slice(&outcome.decision.to_bytes());
         }
@@ -379,13 +376,19 @@ impl<'o> Fold<'o> {
 
     fn replace(&mut self, event: &Event, instrument: u32) -> Result<(), GatewayError> {
         let target = if event.ref_id == 0 { event.order_id } else { event.ref_id };
-        if self.denied.contains(&target) {
-            self.denied.insert(event.order_id);
+        if self.denied.contains(target) {
+            self.denied.remove(target);
+            self.denied.add(event.order_id, event.qty);
             self.stats.denied_upstream += 1;
             return Ok(());
         }
+        if self.foreign.contains(target) {
+            self.foreign.remove(target);
+            self.foreign.add(event.order_id, event.qty);
+            return Ok(());
+        }
         if !self.engine.is_working(target) {
-            self.stats.orphan(&self.foreign, target);
+            self.stats.orphans += 1;
             return Ok(());
         }
         let filled = if self.replace_rests { self.engine.filled(target) } else { None };
@@ -401,23 +404,23 @@ impl<'o> Fold<'o> {
     }
 
     fn cancel(&mut self, event: &Event, instrument: u32) -> Result<(), GatewayError> {
-        if self.denied.contains(&event.order_id) {
-            // In a session the venue's reports on it are still to come.
-            if event.kind == EventKind::Delete && !self.is_session {
-                self.denied.remove(&event.order_id);
-            }
+        let off = if event.kind == EventKind::Delete { i64::MAX } else { event.qty };
+        // In a session the venue's reports on it are still to come.
+        let is_denied = if self.is_session {
+            self.denied.contains(event.order_id)
+        } else {
+            self.denied.take(event.order_id, off)
+        };
+        if is_denied {
             self.stats.denied_upstream += 1;
             return Ok(());
         }
-        if self.foreign.contains(&event.order_id) {
-            if event.kind == EventKind::Delete {
-                self.foreign.remove(&event.order_id);
-            }
+        if self.foreign.take(event.order_id, off) {
             return Ok(());
         }
         let known = self.engine.is_working(event.order_id);
         if !known {
-            self.stats.orphan(&self.foreign, event.order_id);
+            self.stats.orphans += 1;
             self.stats.label(event.src, "UNKNOWN_ORDER");
         }
         let (account, strategy) = self.parties(event);
@@ -442,12 +445,12 @@ impl<'o> Fold<'o> {
     }
 
     fn fill(&mut self, event: &Event) -> Result<(), GatewayError> {
-        if self.denied.contains(&event.order_id) {
+        if self.denied.take(event.order_id, event.qty) {
             self.stats.denied_upstream += 1;
             return Ok(());
         }
         let Some(cum) = self.engine.filled(event.order_id) else {
-            self.stats.orphan(&self.foreign, event.order_id);
+            self.stats.orphans += u64::from(!self.foreign.take(event.order_id, event.qty));
             return Ok(());
         };
         self.stats.fills += 1;

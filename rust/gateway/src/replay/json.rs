@@ -3,12 +3,15 @@
 use cwts_audit::Checkpoint;
 use cwts_audit::note::base64_hash;
 use cwts_feeds::inject::Injected;
+use cwts_feeds::decoder::Notice;
 use cwts_types::{CONTROLS, Control};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::fold::Fold;
-use super::{ReplayInput, ReplayOptions, ReplayStats};
+use super::inputs::InputState;
+use super::merge::InputDone;
+use super::{ReplayOptions, ReplayStats};
 use crate::hex;
 
 /// Where the time went.
@@ -20,14 +23,13 @@ pub(super) struct Seconds {
 }
 
 pub(super) fn document(
-    input: &ReplayInput,
+    inputs: &[InputDone],
     options: &ReplayOptions,
     fold: &Fold<'_>,
     checkpoint: Option<&Checkpoint>,
     seconds: &Seconds,
 ) -> Value {
     let stats = &fold.stats;
-    let facts = input.source.facts();
     let counted = |counts: &[u64]| {
         let rows = CONTROLS.iter().zip(counts).filter(|(_, n)| **n > 0);
         rows.map(|(row, n)| (row.name.to_owned(), json!(n))).collect::<Map<_, _>>()
@@ -41,19 +43,13 @@ pub(super) fn document(
             (key, json!(n))
         })
         .collect();
-    let mut skipped = Map::new();
-    skipped.insert("SNAPSHOT".to_owned(), json!(stats.snapshot));
-    skipped.insert("CONSEQUENCE".to_owned(), json!(stats.consequence));
     let mut anomalies = Map::new();
     anomalies.insert("UNKNOWN_ORDER".to_owned(), json!(stats.orphans));
     anomalies.insert("TIME_BACK".to_owned(), json!(stats.time_back));
     anomalies.insert("DENIED_UPSTREAM".to_owned(), json!(stats.denied_upstream));
-    for (notice, count, _) in facts.counts.notices.met() {
-        // What is passed over is skipped; what is odd about it is an anomaly as well.
-        if notice.is_skipped() {
-            skipped.insert(notice.code().to_owned(), json!(count));
-        }
-        if !notice.text().is_empty() {
+    for notice in Notice::ALL.iter().filter(|notice| !notice.text().is_empty()) {
+        let count: u64 = inputs.iter().map(|input| input.facts.counts.notices.count(*notice)).sum();
+        if count > 0 {
             anomalies.insert(notice.code().to_owned(), json!(count));
         }
     }
@@ -70,15 +66,15 @@ pub(super) fn document(
     });
     json!({
         "schema": SCHEMA,
-        "inputs": [{
+        "inputs": inputs.iter().zip(&fold.inputs).map(|(input, state)| json!({
             "path": input.path,
-            "sha256": facts.sha256.map(|d| hex(&d)),
-            "format": facts.format.name(),
-            "bytes": facts.bytes,
-            "records": facts.counts.records,
-            "skipped": skipped,
-            "injected": input.source.injected().map(|i| injected(&i, stats)),
-        }],
+            "sha256": input.facts.sha256.map(|d| hex(&d)),
+            "format": input.facts.format.name(),
+            "bytes": input.facts.bytes,
+            "records": input.facts.counts.records,
+            "skipped": skipped(input, state),
+            "injected": input.injected.map(|i| injected(&i, stats)),
+        })).collect::<Vec<_>>(),
         "limits": {
             "path": options.limits.0,
             "sha256": hex(&Sha256::digest(&options.limits.1)),
@@ -129,12 +125,26 @@ pub(super) fn document(
         "controls": CONTROLS.iter().map(|row| {
             (row.name.to_owned(), json!({ "title": row.text, "cite": row.citation }))
         }).collect::<Map<_, _>>(),
-        "warnings": warnings(input, fold),
+        "warnings": warnings(inputs, fold),
         "mapping_notes": mapping_notes(fold),
     })
 }
 
 /// What was put into the input, and how many of the refused orders are of it.
+/// What gave no entry, by what it was.
+fn skipped(input: &InputDone, state: &InputState) -> Map<String, Value> {
+    let mut out = Map::new();
+    out.insert("SNAPSHOT".to_owned(), json!(state.snapshot));
+    out.insert("CONSEQUENCE".to_owned(), json!(state.consequence));
+    for (notice, count, _) in input.facts.counts.notices.met() {
+        // What is passed over is skipped; what is odd about it is an anomaly as well.
+        if notice.is_skipped() {
+            out.insert(notice.code().to_owned(), json!(count));
+        }
+    }
+    out
+}
+
 fn injected(injected: &Injected, stats: &ReplayStats) -> Value {
     let refused = stats.orders - stats.accepted;
     json!({
@@ -231,9 +241,9 @@ fn limit_use(fold: &Fold<'_>) -> Vec<Value> {
         .collect()
 }
 
-fn warnings(input: &ReplayInput, fold: &Fold<'_>) -> Vec<String> {
+fn warnings(inputs: &[InputDone], fold: &Fold<'_>) -> Vec<String> {
     let mut out = Vec::new();
-    if let Some(injected) = input.source.injected() {
+    for injected in inputs.iter().filter_map(|input| input.injected) {
         out.push(format!(
             "{} anomalies of {} events were injected (seed {}): this is not the input as it was",
             fold.stats.labels().len(),
@@ -254,9 +264,15 @@ fn warnings(input: &ReplayInput, fold: &Fold<'_>) -> Vec<String> {
             fold.stats.time_back
         ));
     }
-    for (notice, count, at) in input.source.facts().counts.notices.met() {
-        if !notice.text().is_empty() {
-            out.push(format!("{count} {}; the first at byte {at}", notice.text()));
+    for input in inputs {
+        let of = if inputs.len() > 1 { format!("{}: ", input.path) } else { String::new() };
+        for (notice, count, at) in input.facts.counts.notices.met() {
+            if !notice.text().is_empty() {
+                out.push(format!("{of}{count} {}; the first at byte {at}", notice.text()));
+            }
+        }
+        for column in &input.ignored {
+            out.push(format!("{of}column `{column}` is not read"));
         }
     }
     if fold.is_session && fold.stats.orders > 0 && fold.stats.reports == 0 {
@@ -264,9 +280,6 @@ fn warnings(input: &ReplayInput, fold: &Fold<'_>) -> Vec<String> {
             "the log holds no execution report: every order counts as working to its end"
                 .to_owned(),
         );
-    }
-    for column in input.source.ignored_columns() {
-        out.push(format!("column `{column}` is not read"));
     }
     out
 }

@@ -4,14 +4,20 @@
 //! same input gives the same root on every machine.
 
 mod again;
+mod files;
 mod fold;
 mod inject;
+mod inputs;
 mod itch_flow;
 mod json;
 pub(crate) mod limit_use;
+mod live;
+mod merge;
 mod mid;
 mod open;
+mod pipeline;
 mod rows;
+mod run;
 mod session;
 mod stats;
 mod synth;
@@ -21,18 +27,25 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-use cwts_feeds::event::Event;
+use cwts_feeds::decoder::BATCH_EVENTS;
+use cwts_feeds::sniff::Format;
 use cwts_feeds::source::EventSource;
 use cwts_feeds::synth::Label;
 
 pub use again::{AppendedAgain, HELD_BYTES_MAX, append_again};
 pub use inject::inject;
 pub use itch_flow::ItchFlow;
+pub use files::open_file;
+pub use merge::CONTINUOUS_FILES_MAX;
+pub use rows::decision_row;
+pub use run::{RUN_LOGS_MAX, RunCheck, check_run, is_run, run_log, seal_run};
 pub use stats::{Denial, LabelFound, ReplayStats, Series};
 pub use synth::{SynthPlan, SynthSource};
 
 use crate::{GatewayError, KeyStore};
 use fold::Fold;
+use inputs::{InputState, SharedIds};
+use pipeline::Reader;
 
 /// Whose orders the file's orders are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +62,14 @@ impl Mapping {
         match self {
             Self::All => "all",
             Self::File => "file",
+        }
+    }
+
+    /// What a format can say.
+    fn by_default(format: Format) -> Self {
+        match format {
+            Format::Csv | Format::Parquet | Format::Arrow | Format::Fix => Self::File,
+            _ => Self::All,
         }
     }
 }
@@ -98,6 +119,14 @@ pub struct ReplayOptions {
     pub halt_at: Option<u64>,
     /// Bits of the letters in the decision fingerprint, in order of precedence.
     pub letter_order: Vec<(char, u8)>,
+    /// Orders kept at most; beyond it none are, rather than some.
+    pub keep_max: u64,
+    /// Live orders at most, the market's and the account's: beyond it the run ends.
+    pub max_live: usize,
+    /// Events folded between two looks at [`Progress`].
+    pub batch_events: usize,
+    /// Events after which an input is decoded on a thread of its own.
+    pub thread_after: u64,
 }
 
 impl ReplayOptions {
@@ -114,6 +143,10 @@ impl ReplayOptions {
             labels: Vec::new(),
             halt_at: None,
             letter_order: LETTERS.to_vec(),
+            keep_max: u64::MAX,
+            max_live: LIVE_ORDERS_MAX,
+            batch_events: BATCH_EVENTS,
+            thread_after: THREAD_AFTER_EVENTS,
         }
     }
 }
@@ -123,8 +156,17 @@ impl ReplayOptions {
 pub struct Progress {
     /// Events done.
     pub events: AtomicU64,
+    /// Bytes of the inputs read for them, as they lie in the files.
+    pub bytes: AtomicU64,
     /// Set to stop after the current batch.
     pub cancelled: AtomicBool,
+}
+
+impl Progress {
+    fn note(&self, events: usize, bytes: u64) {
+        self.events.fetch_add(events as u64, Ordering::Relaxed);
+        self.bytes.store(bytes, Ordering::Relaxed);
+    }
 }
 
 /// One input file, opened.
@@ -148,6 +190,8 @@ pub struct ReplayOutcome {
     pub decisions: Vec<u8>,
     /// The anomalies that were injected into the input.
     pub injected: Vec<Label>,
+    /// Whether every order and decision was kept.
+    pub kept_all: bool,
 }
 
 /// Runs a replay.
@@ -156,54 +200,118 @@ pub struct ReplayOutcome {
 /// A bad input, bad limits, a log that cannot be made or has failed, or a cancellation: the log
 /// then ends without CLOSE, and verifies as unclean.
 pub fn replay(
-    mut input: ReplayInput,
+    input: ReplayInput,
+    options: &ReplayOptions,
+    progress: &Progress,
+) -> Result<ReplayOutcome, GatewayError> {
+    replay_merged(vec![input], options, progress)
+}
+
+/// Runs a replay of several inputs as one session: one state, one log, rows in the order of time,
+/// then of the inputs' places in the list. One input is a replay like any other.
+///
+/// # Errors
+/// As [`replay`]; also no input, more than [`CONTINUOUS_FILES_MAX`], or inputs that differ in
+/// whose orders they are while nothing says it for all.
+pub fn replay_merged(
+    inputs: Vec<ReplayInput>,
     options: &ReplayOptions,
     progress: &Progress,
 ) -> Result<ReplayOutcome, GatewayError> {
     let started = Instant::now();
-    let mut fold = Fold::open(options, input.source.facts().format, input.source.injected())?;
-    let mut injected: Vec<Label> = Vec::new();
-    let mut batch: Vec<Event> = Vec::with_capacity(BATCH);
-    let mut decode_ns = 0u128;
-    loop {
-        batch.clear();
-        let before = Instant::now();
-        let decoded = input.source.next_batch(&mut batch);
-        decode_ns += before.elapsed().as_nanos();
-        fold.names(input.source.as_ref())?;
-        // Before their events are decided, or the first of them would not be told apart.
-        let labels = input.source.take_labels();
-        fold.stats.expect_labels(&labels);
-        injected.extend(labels);
-        for event in &batch {
-            fold.event(event).map_err(|error| match error {
-                GatewayError::Feed(error) => error.in_file(&input.path).into(),
-                other => other,
-            })?;
-        }
-        progress.events.fetch_add(batch.len() as u64, Ordering::Relaxed);
-        // What came before a bad record stands; the error names the record.
-        if !decoded.map_err(|e| e.in_file(&input.path))? {
-            break;
-        }
-        if progress.cancelled.load(Ordering::Relaxed) {
-            return Err(GatewayError::Cancelled);
-        }
-    }
+    let format = one_mapping(&inputs, options)?;
+    let mut fold = Fold::open(options, format, inputs[0].source.injected())?;
+    fold.inputs = inputs.iter().map(|input| InputState::new(&input.path)).collect();
+    let several = inputs.len() > 1;
+    // A merge waits for the slowest of its inputs: all of them read ahead.
+    let thread_after = if several { 0 } else { options.thread_after };
+    let mut readers: Vec<Reader> =
+        inputs.into_iter().map(|input| Reader::new(input, thread_after)).collect();
+    let done = if several {
+        fold.shared_ids = Some(SharedIds::default());
+        merge::fold_merged(&mut fold, &mut readers, options, progress)?
+    } else {
+        vec![merge::fold_one(&mut fold, &mut readers[0], options, progress)?]
+    };
     let check_done = Instant::now();
-    let log = fold.finish(&input)?;
+    let log = fold.finish(&done)?;
+    let of = |part: fn(&Reader) -> u64| readers.iter().map(part).sum::<u64>() as f64 / 1e9;
     let seconds = json::Seconds {
-        decode: decode_ns as f64 / 1e9,
-        check: (check_done - started).as_secs_f64() - decode_ns as f64 / 1e9,
+        decode: of(|reader| reader.decode_ns),
+        check: ((check_done - started).as_secs_f64() - of(|reader| reader.wait_ns)).max(0.0),
         log: check_done.elapsed().as_secs_f64(),
         total: started.elapsed().as_secs_f64(),
     };
-    let json = json::document(&input, options, &fold, log.as_ref(), &seconds);
-    let (stats, orders, decisions) = fold.into_parts();
-    Ok(ReplayOutcome { stats, json, orders, decisions, injected })
+    let json = json::document(&done, options, &fold, log.as_ref(), &seconds);
+    let kept_all = options.keep && fold.stats.orders <= options.keep_max;
+    let injected = std::mem::take(&mut fold.injected);
+    let (stats, mut orders, mut decisions) = fold.into_parts();
+    if !kept_all {
+        (orders, decisions) = (Vec::new(), Vec::new());
+    }
+    Ok(ReplayOutcome { stats, json, orders, decisions, injected, kept_all })
+}
+
+/// The format that says whose orders they are, if the inputs agree on it.
+fn one_mapping(inputs: &[ReplayInput], options: &ReplayOptions) -> Result<Format, GatewayError> {
+    let refused = |why: String| Err(GatewayError::Replay(why));
+    let Some((first, rest)) = inputs.split_first() else {
+        return refused("no input: give at least one file".to_owned());
+    };
+    if rest.len() >= CONTINUOUS_FILES_MAX {
+        return refused(format!(
+            "{} files in one session: {CONTINUOUS_FILES_MAX} at most; --session file takes more",
+            inputs.len()
+        ));
+    }
+    let format = first.source.facts().format;
+    for other in rest {
+        let its = other.source.facts().format;
+        if row_meaning(its) != row_meaning(format) {
+            return refused(format!(
+                "{} is {} and {} is {}: their rows do not mean the same, so they are no one \
+                 session; replay them with --session file",
+                first.path,
+                format.name(),
+                other.path,
+                its.name()
+            ));
+        }
+    }
+    let (path, text) = &options.limits;
+    if rest.is_empty()
+        || options.mapping.is_some()
+        || crate::parse_limits(path, text)?.replay.mapping_all.is_some()
+    {
+        return Ok(format);
+    }
+    for other in rest {
+        let its = other.source.facts().format;
+        if Mapping::by_default(its) != Mapping::by_default(format) {
+            return refused(format!(
+                "{} is {} and {} is {}: one names accounts and one does not; say whose orders \
+                 they are with --mapping",
+                first.path,
+                format.name(),
+                other.path,
+                its.name()
+            ));
+        }
+    }
+    Ok(format)
+}
+
+/// Formats whose fills, replaces and cancels say the same of an order's rest can be one session.
+fn row_meaning(format: Format) -> Format {
+    match format {
+        Format::Dbn | Format::Itch | Format::Fix => format,
+        _ => Format::Csv,
+    }
 }
 
 /// Letters of the published fingerprints, in their order of precedence.
 pub const LETTERS: [(char, u8); 5] = [('Q', 4), ('N', 8), ('C', 10), ('R', 26), ('D', 29)];
-/// Events decoded at once.
-const BATCH: usize = 8_192;
+/// Live orders that a replay holds unless it is told otherwise: some 3 GiB at worst.
+pub const LIVE_ORDERS_MAX: usize = 20_000_000;
+/// A day of one instrument is decoded sooner than a second thread is worth.
+const THREAD_AFTER_EVENTS: u64 = 1 << 18;

@@ -9,9 +9,10 @@ use cwts_types::{Body, ConfigKind, Genesis, LimitActivate, Register, entry_flag,
 use sha2::{Digest as _, Sha256};
 
 use super::fold::Fold;
+use super::merge::InputDone;
 use super::mid::MidBooks;
 use super::rows::DecisionRows;
-use super::{Mapping, ReplayInput, ReplayOptions};
+use super::{Mapping, ReplayOptions};
 use crate::clock::Now;
 use crate::hex;
 use crate::log::LogTail;
@@ -29,10 +30,7 @@ impl<'o> Fold<'o> {
     ) -> Result<Self, GatewayError> {
         let (path, text) = &options.limits;
         let file = parse_limits(path, text)?;
-        let by_format = match format {
-            Format::Csv | Format::Parquet | Format::Arrow | Format::Fix => Mapping::File,
-            _ => Mapping::All,
-        };
+        let by_format = Mapping::by_default(format);
         let named = |all| if all { Mapping::All } else { Mapping::File };
         let by_limits = file.replay.mapping_all.map(named);
         let mapping = options.mapping.or(by_limits).unwrap_or(by_format);
@@ -113,22 +111,24 @@ impl<'o> Fold<'o> {
     /// Ends the replay: the input's digest and counts, the kill files, CLOSE.
     pub(super) fn finish(
         &mut self,
-        input: &ReplayInput,
+        inputs: &[InputDone],
     ) -> Result<Option<Checkpoint>, GatewayError> {
         if let Some(rows) = self.rows.take() {
             rows.finish()?;
         }
-        let facts = input.source.facts();
-        let digest = facts.sha256.map(|d| hex(&d)).unwrap_or_default();
-        let mut summary = format!(
-            "format={} sha256={digest} bytes={} records={} orders={} accepted={}",
-            facts.format.name(),
-            facts.bytes,
-            facts.counts.records,
-            self.stats.orders,
-            self.stats.accepted
-        );
-        if let Some(injected) = input.source.injected() {
+        let mut summary = String::new();
+        for InputDone { facts, .. } in inputs {
+            summary.push_str(&format!(
+                "format={} sha256={} bytes={} records={}{}",
+                facts.format.name(),
+                facts.sha256.map(|d| hex(&d)).unwrap_or_default(),
+                facts.bytes,
+                facts.counts.records,
+                if inputs.len() > 1 { '\n' } else { ' ' },
+            ));
+        }
+        summary.push_str(&format!("orders={} accepted={}", self.stats.orders, self.stats.accepted));
+        for injected in inputs.iter().filter_map(|input| input.injected) {
             summary.push_str(&format!(" injected_events={}", injected.events));
         }
         let ts = self.engine.last_ts();

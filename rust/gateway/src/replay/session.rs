@@ -14,7 +14,7 @@ impl Fold<'_> {
     /// What the venue says of an order of this session.
     pub(super) fn venue_report(&mut self, event: &Event) -> Result<(), GatewayError> {
         self.stats.reports += 1;
-        if self.denied.contains(&event.order_id) {
+        if self.denied.contains(event.order_id) {
             self.stats.denied_upstream += 1;
             return Ok(());
         }
@@ -41,7 +41,9 @@ impl Fold<'_> {
             }
         };
         match self.engine.exec(&exec) {
-            ExecEffect::UnknownOrder => self.stats.orphan(&self.foreign, event.order_id),
+            ExecEffect::UnknownOrder => {
+                self.stats.orphans += u64::from(!self.foreign.contains(event.order_id));
+            }
             _ => self.stats.fills += u64::from(event.kind == EventKind::Fill),
         }
         self.push(Body::Exec(exec), producer::REPLAY, event.ts_ns)

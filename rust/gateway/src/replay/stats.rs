@@ -7,7 +7,7 @@ use cwts_feeds::synth::Label;
 use cwts_risk::{Engine, Outcome};
 use cwts_types::{CONTROLS, Order, RegisterKind, Side, format_e9};
 use hdrhistogram::Histogram;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use sha2::{Digest as _, Sha256};
 
 use super::ReplayOptions;
@@ -118,10 +118,6 @@ pub struct ReplayStats {
     pub cancels: u64,
     /// Fills booked.
     pub fills: u64,
-    /// Rows of a snapshot.
-    pub snapshot: u64,
-    /// Rows that follow from a fill.
-    pub consequence: u64,
     /// Rows on ids that the file never added.
     pub orphans: u64,
     /// Rows on denied orders.
@@ -176,8 +172,6 @@ impl ReplayStats {
             accepted: 0,
             cancels: 0,
             fills: 0,
-            snapshot: 0,
-            consequence: 0,
             orphans: 0,
             denied_upstream: 0,
             reports: 0,
@@ -226,13 +220,6 @@ impl ReplayStats {
         if event.flags & flag::TIME_BACK != 0 {
             self.time_back += 1;
             self.label(event.src, "TIME_BACK");
-        }
-    }
-
-    /// A row on an order that nobody of the file added.
-    pub(super) fn orphan(&mut self, foreign: &FxHashSet<u64>, order_id: u64) {
-        if !foreign.contains(&order_id) {
-            self.orphans += 1;
         }
     }
 

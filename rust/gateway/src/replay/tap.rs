@@ -1,13 +1,14 @@
 //! A replay whose entries somebody else takes in too: what-if, and suggested limits.
 
-use cwts_feeds::event::Event;
 use cwts_risk::{Engine, Outcome};
 use cwts_types::{Entry, Order};
-use std::sync::atomic::Ordering;
 
 use super::fold::Fold;
+use super::inputs::InputState;
 use super::limit_use::LimitUse;
-use super::{BATCH, Progress, ReplayInput, ReplayOptions, ReplayStats};
+use super::merge::fold_one;
+use super::pipeline::Reader;
+use super::{Progress, ReplayInput, ReplayOptions, ReplayStats};
 use crate::GatewayError;
 
 /// Takes the entries of a replay in, in their order, as a reader of its log would.
@@ -36,36 +37,24 @@ pub(crate) struct Tapped {
 /// # Errors
 /// A bad input, bad limits, what `tap` says, or a cancellation.
 pub(crate) fn replay_tapped<'o>(
-    mut input: ReplayInput,
+    input: ReplayInput,
     options: &'o ReplayOptions,
     progress: &Progress,
     tap: Option<&'o mut dyn Tap>,
 ) -> Result<Tapped, GatewayError> {
-    let mut fold = Fold::open(options, input.source.facts().format)?;
+    let (format, injected) = (input.source.facts().format, input.source.injected());
+    let mut fold = Fold::open(options, format, injected)?;
     if let Some(tap) = tap {
         tap.begin(&fold.engine)?;
         fold.tap = Some(tap);
     }
-    let mut batch: Vec<Event> = Vec::with_capacity(BATCH);
-    loop {
-        batch.clear();
-        let decoded = input.source.next_batch(&mut batch);
-        fold.names(input.source.as_ref())?;
-        for event in &batch {
-            fold.event(event)?;
-        }
-        progress.events.fetch_add(batch.len() as u64, Ordering::Relaxed);
-        if !decoded.map_err(|e| e.in_file(&input.path))? {
-            break;
-        }
-        if progress.cancelled.load(Ordering::Relaxed) {
-            return Err(GatewayError::Cancelled);
-        }
-    }
+    fold.inputs = vec![InputState::new(&input.path)];
+    let mut reader = Reader::new(input, options.thread_after);
+    let done = fold_one(&mut fold, &mut reader, options, progress)?;
     let limit_use = fold.limit_use.take();
     let mapping = fold.mapping.name();
     let engine = std::mem::take(&mut fold.engine);
     let (stats, _, _) = fold.into_parts();
-    let input_sha256 = input.source.facts().sha256;
+    let input_sha256 = done.facts.sha256;
     Ok(Tapped { engine, stats, limit_use, input_sha256, mapping })
 }
