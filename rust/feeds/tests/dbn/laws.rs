@@ -146,7 +146,8 @@ proptest! {
         prop_assert_eq!(&chunked, &wanted);
         let counts = decoder.counts();
         let all = places.last().map_or(0, |place| place + 1);
-        prop_assert_eq!((counts.records, counts.records + counts.skipped), (wanted.len() as u64, all));
+        prop_assert_eq!(counts.records, wanted.len() as u64);
+        prop_assert_eq!(counts.records + counts.skipped, all);
     }
 
     #[test]
