@@ -1,8 +1,9 @@
 //! Order books rebuilt from events: who rests, at which price, and the best of each side.
 //!
-//! Source: design note "replay", sections 5 to 7. An add on a live id overwrites it: a snapshot that
-//! is repeated in the next file doubles nothing. What an execution does to a book is the format's
-//! rule, see [`FillRule`]. Books of a file that starts in mid-day lack what came before it.
+//! Source: design note "replay", sections 5 to 7. An add on a live id overwrites it: a snapshot
+//! that is repeated in the next file doubles nothing. What an execution does to a book is the
+//! format's rule, see [`FillRule`]. Books of a file that starts in mid-day lack what came before
+//! it.
 //!
 //! Invariants: each level holds the sum over its live orders, and a level without an order is gone;
 //! the best of a side is found, and an event applied, in O(log levels).
@@ -391,7 +392,7 @@ mod tests {
                 match kind {
                     Add | Replace => {
                         naive.retain(|row| row.0 != target && row.0 != id);
-                        let inherited = if kind == Replace { old.map_or(0, |row| row.1) } else { 0 };
+                        let inherited = old.filter(|_| kind == Replace).map_or(0, |row| row.1);
                         let side = if side == 0 { inherited } else { side };
                         if side != 0 && qty > 0 {
                             naive.push((id, side, px, qty));

@@ -1,9 +1,10 @@
 //! Databento's DBN, schema `mbo` (market by order), versions 1 to 3.
 //!
 //! Source: the format's own crate, `dbn`, for the metadata, the record types and the constants, and
-//! design note "replay", section 5.2. The crate's decoders pull from a reader and copy into a buffer
-//! of their own; a push decoder that names the byte of an error reads the 56 bytes of a record
-//! itself, whose layout is the same in versions 1 to 3 (the crate has one type for all three).
+//! design note "replay", section 5.2. The crate's decoders pull from a reader and copy into a
+//! buffer of their own; a push decoder that names the byte of an error reads the 56 bytes of a
+//! record itself, whose layout is the same in versions 1 to 3 (the crate has one type for all
+//! three).
 //!
 //! Invariant: F and T do not change a book; the C or M that follows in the same venue event does,
 //! and carries [`flag::CONSEQUENCE`]. In every public file the F comes first, so no row waits.

@@ -215,7 +215,7 @@ impl Gateway {
         Ok(self.engine.exec(&exec))
     }
 
-    /// Sets a reference price: the last trade, bid and ask, or both; 0 in `bid` or `ask` is unknown.
+    /// Sets a reference price: the last trade, bid and ask, or both; 0 as `bid` or `ask` is none.
     ///
     /// A collar around the middle takes it from bid and ask, any other takes `last`.
     ///

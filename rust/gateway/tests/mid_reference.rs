@@ -12,8 +12,8 @@ use cwts_types::{Body, reference_flag};
 
 fn limits(reference: &str, bps: u32) -> String {
     format!(
-        "schema = 1\nunlisted = \"off\"\n[group.replay]\nprice_collar = {{ bps = {bps}, reference = \
-         \"{reference}\", on_missing = \"allow\" }}\n[replay]\nmapping = \"all\"\nreplace = \
+        "schema = 1\nunlisted = \"off\"\n[group.replay]\nprice_collar = {{ bps = {bps}, reference \
+         = \"{reference}\", on_missing = \"allow\" }}\n[replay]\nmapping = \"all\"\nreplace = \
          \"apply\"\n"
     )
 }

@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::error::Error;
-use crate::replay::{format_of, mapping_of, open_file};
+use crate::replay::{format_of, mapping_of};
 
 /// Past flow: a file, or a log.
 enum Past {

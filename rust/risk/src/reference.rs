@@ -20,7 +20,7 @@ impl Engine {
         line.collar.map(|collar| collar.reference)
     }
 
-    /// The price that the instrument's collar takes from this entry; `None` if it listens to others.
+    /// The price that the instrument's collar takes from this entry; `None` if it takes others.
     pub fn reference_price(&self, reference: &Reference) -> Option<i64> {
         let is_print = reference.flags & reference_flag::LAST_TRADE != 0;
         let is_mid = reference.flags & reference_flag::MID != 0;

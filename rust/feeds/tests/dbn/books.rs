@@ -43,10 +43,11 @@ fn es_ends_with_the_published_book() {
     }
 }
 
-/// The file of level 1 shows an order only while it is the best, so what a level holds is known only
-/// where it began empty: an order better than the best. From there on, for as long as it stays the
-/// best, the rebuilt level must be the published one. An order that was overtaken may go unseen, and
-/// then lies in the rebuilt book as a better price than the best: those rows compare the level alone.
+/// The file of level 1 shows an order only while it is the best, so what a level holds is known
+/// only where it began empty: an order better than the best. From there on, for as long as it stays
+/// the best, the rebuilt level must be the published one. An order that was overtaken may go
+/// unseen, and then lies in the rebuilt book as a better price than the best: those rows compare
+/// the level alone.
 #[test]
 fn amzn_tops_are_those_of_its_order_book_file() {
     let Some(messages) = lobster(AMZN) else { return };

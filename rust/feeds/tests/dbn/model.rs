@@ -35,7 +35,7 @@ pub(crate) fn events(
             Action::Clear => EventKind::Clear,
             Action::Trade => EventKind::Trade,
             Action::Fill => EventKind::Fill,
-            _ => continue,
+            Action::None => continue,
         };
         let mut flags = 0;
         let mut set = |on: bool, bit: u16| flags |= if on { bit } else { 0 };

@@ -69,10 +69,11 @@ fn another_schema_is_refused_by_its_name() {
 fn a_bad_record_is_named_after_the_good_ones() {
     let good = encode(Some(Schema::Mbo), &[row(b'A', 1), row(b'A', 2)]);
     let head = good.len() - 2 * 56;
-    let kinds: [(&dyn Fn(&mut MboMsg), FeedErrorKind); 3] = [
-        (&|row| row.action = b'Z'.cast_signed(), FeedErrorKind::BadKind),
-        (&|row| row.side = b'Z'.cast_signed(), FeedErrorKind::BadSide),
-        (&|row| row.size = u32::MAX, FeedErrorKind::NullValue),
+    type Spoil = fn(&mut MboMsg);
+    let kinds: [(Spoil, FeedErrorKind); 3] = [
+        (|row| row.action = b'Z'.cast_signed(), FeedErrorKind::BadKind),
+        (|row| row.side = b'Z'.cast_signed(), FeedErrorKind::BadSide),
+        (|row| row.size = u32::MAX, FeedErrorKind::NullValue),
     ];
     let mut cases: Vec<(Vec<u8>, FeedErrorKind)> = Vec::new();
     for (spoil, kind) in kinds {
