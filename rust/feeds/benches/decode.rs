@@ -24,6 +24,8 @@ fn main() {
     report("inflate alone", || inflate(&packed));
     let csv = csv(&text);
     report("cwts csv, no hash", || decode(&csv, &plain));
+    let itch = itch(&text);
+    report("itch, no hash", || decode(&itch, &plain));
 }
 
 /// The public day when `CWTS_LOBSTER` names its unpacked file, else rows of the same shape.
@@ -54,6 +56,19 @@ fn csv(text: &[u8]) -> Vec<u8> {
         cwts_feeds::csv_rows::write_csv_rows(&events, source.names(), &mut out);
         events.clear();
     }
+    out
+}
+
+fn itch(text: &[u8]) -> Vec<u8> {
+    let options = OpenOptions::default();
+    let mut source = open_events(Input::Bytes(text), None, &options).expect("LOBSTER");
+    let mut writer = cwts_feeds::itch::ItchWriter::new(0);
+    let (mut out, mut events, mut places) = (Vec::new(), Vec::new(), Vec::new());
+    while source.next_batch(&mut events).expect("rows are right") {
+        writer.write(&events, source.names(), &mut out, &mut places).expect("ITCH has a place");
+        events.clear();
+    }
+    writer.finish(&mut out);
     out
 }
 

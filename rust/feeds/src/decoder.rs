@@ -4,6 +4,7 @@
 
 pub use crate::error::{FeedError, FeedErrorKind};
 use crate::event::{Event, Names};
+pub use crate::notice::{Notice, Notices};
 
 /// Events that one call of [`Decoder::push`] appends at most.
 pub const BATCH_EVENTS: usize = 8_192;
@@ -17,6 +18,8 @@ pub const NAME_BYTES_MAX: usize = 128;
 pub const NAMES_MAX: usize = 1 << 20;
 /// Distinct text order ids of one input.
 pub const ORDER_TEXTS_MAX: usize = 1 << 24;
+/// Live orders that a decoder keeps at one time, where its format needs them.
+pub const LIVE_ORDERS_MAX: usize = 20_000_000;
 /// The `order_id` of the first text id; the k-th distinct text has `ORDER_TEXT_BASE + k`.
 pub const ORDER_TEXT_BASE: u64 = 1 << 63;
 
@@ -27,6 +30,8 @@ pub struct Counts {
     pub records: u64,
     /// Records whose time is earlier than that of the record before.
     pub time_back: u64,
+    /// What was odd or of no use.
+    pub notices: Notices,
 }
 
 /// A format's decoder: bytes in, events out.

@@ -75,6 +75,8 @@ macro_rules! kinds {
 kinds! {
     /// More than one decoder claims the input.
     AmbiguousFormat = "AMBIGUOUS_FORMAT",
+    /// A FIX message whose checksum is wrong.
+    BadChecksum = "BAD_CHECKSUM",
     /// A column has a type that cannot hold the value.
     BadColumn = "BAD_COLUMN",
     /// A row has too few or too many fields.
@@ -85,6 +87,8 @@ kinds! {
     BadHeader = "BAD_HEADER",
     /// An event kind that is not in the list.
     BadKind = "BAD_KIND",
+    /// A message that is longer or shorter than it must be.
+    BadLength = "BAD_LENGTH",
     /// Text that is not a number.
     BadNumber = "BAD_NUMBER",
     /// A side that is not in the list.
@@ -123,6 +127,8 @@ kinds! {
     RatioTooHigh = "RATIO_TOO_HIGH",
     /// More fractional digits than the field's scale holds.
     TooFine = "TOO_FINE",
+    /// More live orders at one time than the bound.
+    TooManyLiveOrders = "TOO_MANY_LIVE_ORDERS",
     /// More distinct names than the bound.
     TooManyNames = "TOO_MANY_NAMES",
     /// The input ends in mid-stream.

@@ -73,6 +73,9 @@ pub mod flag {
     pub const POSSDUP: u16 = 256;
     /// A print that must not move the reference price.
     pub const NO_REF: u16 = 512;
+    /// A venue's report on an order of the party whose log this is: of a DELETE `ref_id` is the
+    /// FIX execution type that ended the order, of a FILL the execution's id.
+    pub const REPORT: u16 = 1024;
 }
 
 /// One market event.

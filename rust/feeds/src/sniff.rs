@@ -4,7 +4,7 @@
 //! the candidates. Rules: design note "replay", section 4.
 
 use crate::error::{FeedError, FeedErrorKind};
-use crate::{csv, lobster};
+use crate::{csv, fix, itch, lobster};
 
 /// Bytes that the sniffer looks at.
 pub const SNIFF_BYTES: usize = 64 << 10;
@@ -65,9 +65,9 @@ impl Format {
     /// Whether this build decodes the format.
     pub const fn is_decoded(self) -> bool {
         match self {
-            Self::Csv | Self::Lobster => true,
+            Self::Csv | Self::Fix | Self::Itch | Self::Lobster => true,
             Self::Arrow | Self::Parquet => cfg!(feature = "columnar"),
-            Self::Dbn | Self::Fix | Self::Itch | Self::Ndjson => false,
+            Self::Dbn | Self::Ndjson => false,
         }
     }
 
@@ -86,8 +86,8 @@ impl Format {
             Self::Arrow => head.starts_with(b"ARROW1") || head.starts_with(&[0xff; 4]),
             Self::Csv => csv::is_header(first_line(head)),
             Self::Dbn => matches!(head, [b'D', b'B', b'N', 1..=3, ..]),
-            Self::Fix => is_fix(head),
-            Self::Itch => is_itch(head, whole),
+            Self::Fix => fix::is_log(head),
+            Self::Itch => itch::starts_with_frames(head, whole),
             Self::Lobster => is_lobster(head),
             Self::Ndjson => is_ndjson(head),
             Self::Parquet => head.starts_with(b"PAR1"),
@@ -169,64 +169,6 @@ fn is_ndjson(head: &[u8]) -> bool {
     }
 }
 
-/// `8=FIX.` or `8=FIXT.`, then within 32 bytes a delimiter and `9=`; anything may stand before it.
-fn is_fix(head: &[u8]) -> bool {
-    const REACH_BYTES: usize = 32;
-    memchr::memmem::find_iter(head, b"8=FIX").any(|at| {
-        let rest = &head[at + 5..];
-        let ([b'.', rest @ ..] | [b'T', b'.', rest @ ..]) = rest else { return false };
-        let reach = &rest[..rest.len().min(REACH_BYTES)];
-        [&b"\x019="[..], b"|9=", b"^A9="]
-            .iter()
-            .any(|mark| memchr::memmem::find(reach, mark).is_some())
-    })
-}
-
-/// Sixteen frames (all, when the input has fewer) whose length is the size of their type.
-fn is_itch(head: &[u8], whole: bool) -> bool {
-    const FRAMES: usize = 16;
-    let mut rest = head;
-    for frame in 0..FRAMES {
-        match rest {
-            [] => return frame > 0 && whole,
-            // A frame of length 0 ends the session.
-            [0, 0, ..] => return frame > 0,
-            &[high, low, kind, ..] => {
-                let len = usize::from(u16::from_be_bytes([high, low]));
-                match rest.get(2 + len..) {
-                    Some(next) if itch_size(kind) == Some(len) => rest = next,
-                    _ => return false,
-                }
-            }
-            _ => return false,
-        }
-    }
-    true
-}
-
-/// The size of an ITCH 5.0 message by its type.
-fn itch_size(kind: u8) -> Option<usize> {
-    Some(match kind {
-        b'S' | b'W' => 12,
-        b'R' => 39,
-        b'H' => 25,
-        b'Y' | b'N' => 20,
-        b'L' => 26,
-        b'V' | b'J' | b'U' => 35,
-        b'K' => 28,
-        b'h' => 21,
-        b'A' | b'C' => 36,
-        b'F' | b'Q' => 40,
-        b'E' => 31,
-        b'X' => 23,
-        b'D' | b'B' => 19,
-        b'P' => 44,
-        b'I' => 50,
-        b'O' => 48,
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,7 +177,7 @@ mod tests {
     fn itch_frames(kinds: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for &kind in kinds {
-            let len = itch_size(kind).unwrap();
+            let len = usize::from(itch::wire::SIZES[usize::from(kind)]);
             bytes.extend_from_slice(&(len as u16).to_be_bytes());
             bytes.push(kind);
             bytes.resize(bytes.len() + len - 1, 0);
@@ -277,7 +219,7 @@ mod tests {
 
     #[test]
     fn what_is_not_decoded_is_refused_by_name() {
-        for format in [Format::Dbn, Format::Fix, Format::Itch, Format::Ndjson] {
+        for format in [Format::Dbn, Format::Ndjson] {
             let error = format.check_decoded().unwrap_err();
             assert_eq!(error.kind, FeedErrorKind::UnsupportedFormat);
             assert!(error.detail.contains(format.name()), "{error}");

@@ -10,6 +10,8 @@ use crate::csv::CsvDecoder;
 use crate::decoder::{Counts, Decoder};
 use crate::error::{FeedError, FeedErrorKind};
 use crate::event::{Event, Names};
+use crate::fix::FixDecoder;
+use crate::itch::ItchDecoder;
 use crate::lobster::LobsterDecoder;
 use crate::sniff::{Format, SNIFF_BYTES, sniff};
 use std::io::{Read, Seek};
@@ -55,19 +57,22 @@ pub enum Input<'a> {
 /// What the file cannot say itself.
 #[derive(Debug, Clone)]
 pub struct OpenOptions {
-    /// Midnight of a LOBSTER file's day, epoch nanoseconds.
+    /// Midnight of the day of a file that does not know its own (LOBSTER, ITCH), epoch ns.
     pub base_ns: u64,
     /// The instrument of a file that names none.
     pub symbol: Option<String>,
     /// Bytes after decompression at most.
     pub max_bytes: u64,
+    /// Whether a garbled FIX message is an error, and not only counted.
+    pub strict: bool,
     /// Whether to hash the input; a benchmark of the decoder alone does not.
     pub hash: bool,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { base_ns: 0, symbol: None, max_bytes: OUTPUT_BYTES_MAX, hash: true }
+        let max_bytes = OUTPUT_BYTES_MAX;
+        Self { base_ns: 0, symbol: None, max_bytes, strict: false, hash: true }
     }
 }
 
@@ -151,6 +156,8 @@ impl<'a> OpenedEvents<'a> {
                 Box::new(LobsterDecoder::new(options.base_ns, symbol))
             }
             Format::Csv => Box::new(CsvDecoder::new(symbol)),
+            Format::Fix => Box::new(FixDecoder::new(options.strict)),
+            Format::Itch => Box::new(ItchDecoder::new(options.base_ns)),
             #[cfg(feature = "columnar")]
             Format::Arrow => Box::new(ArrowDecoder::new(symbol)),
             #[cfg(feature = "columnar")]

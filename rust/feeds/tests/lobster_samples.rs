@@ -78,7 +78,6 @@ fn order_book_files_are_refused_with_a_hint() {
 #[test]
 fn other_formats_are_refused_by_name() {
     for (file, name) in [
-        ("orderflow/itch50/AMZN_2012-06-21_from_lobster.itch50.gz", "itch"),
         ("orderflow/cme_mbo/esh4-glbx-mdp3-20231224.mbo.dbn.zst", "dbn"),
         ("orderflow/cme_mbo/esh4-glbx-mdp3-20231225.mbo.dbn.zst", "dbn"),
     ] {
