@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 import cwts
-from cli_run import AMZN, P1, check_schema, cli, needs_amzn
+from cli_run import AMZN, DATA, P1, check_schema, cli, needs_amzn
 from cwts import audit, datasets
-from cwts._replay import midnight_ns
+from cwts._replay import _itch_day, midnight_ns
 from cwts.cli.app import run
 from cwts.cli.fingerprint import differences, letter_counts
 
@@ -232,3 +232,95 @@ def test_gen_writes_what_replay_reads(suffix: str, tmp_path: Path) -> None:
     result = cwts.replay(tmp_path / f"a.{suffix}", keep=False)
     assert result.json["events"] == 20_000
     assert result.json["inputs"][0]["format"] == suffix
+
+
+def test_gen_writes_itch_without_what_itch_cannot_show(tmp_path: Path) -> None:
+    path = tmp_path / "flow_2025-01-02.itch"
+    made = cli("gen", "-n", 20_000, "--seed", 3, "--anomalies", "-o", path, "--json")
+    assert made.returncode == 0, made.stderr
+    labels = (tmp_path / "labels.ndjson").read_text(encoding="utf-8").splitlines()
+    kinds = {json.loads(line)["kind"] for line in labels}
+    assert len(kinds) == json.loads(made.stdout)["anomalies"] == 7
+    assert not kinds & {"restricted", "oversell"}
+    result = cwts.replay(path)
+    check_schema(dict(result.json), "replay-v1.json")
+    source = result.json["inputs"][0]
+    # The start and the end of messages, and a directory message for each of nine instruments.
+    assert (source["format"], source["records"]) == ("itch", 20_000 + 11)
+    assert source["skipped"]["NO_FLOW"] == 11
+    assert result.json["events"] == 20_000
+    assert result.json["mapping"]["account"] == "all"
+    assert not any("says the day" in text for text in result.warnings)
+    # The flow opens at half past nine in New York.
+    assert int(result.orders["ts"][0]) // 10**9 == 1_735_828_200
+
+
+def test_itch_that_runs_past_midnight_leaves_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "flow.itch"
+    made = cli("gen", "-n", 3_000_000, "-o", path)
+    assert made.returncode == 2
+    assert "write fewer events" in made.stderr
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    [
+        ("AMZN_2012-06-21_from_lobster.itch50.gz", "2012-06-21"),
+        ("20200130.BX_ITCH_50", "2020-01-30"),
+        ("day-20200130.itch50.zst", "2020-01-30"),
+        ("01302020.NASDAQ_ITCH50.gz", "2020-01-30"),
+        ("S013020-v50.txt.gz", "2020-01-30"),
+        ("flow.itch", None),
+        ("120200130.itch", None),
+        ("20201330.itch", None),
+        ("01302020.csv", None),
+    ],
+)
+def test_the_day_of_an_itch_file_is_in_its_name(name: str, day: str | None) -> None:
+    assert _itch_day(name) == day
+
+
+@needs_amzn
+def test_the_day_in_itch_gives_the_published_fingerprint() -> None:
+    day = DATA / "orderflow/itch50/AMZN_2012-06-21_from_lobster.itch50.gz"
+    expected = AMZN.with_name("AMZN_expected_P1.json")
+    found = cli("replay", day, "--limits", P1, "--expect", expected, "--json")
+    assert found.returncode == 0, found.stderr
+    result = json.loads(found.stdout)
+    check_schema(result, "replay-v1.json")
+    assert result["accepted"] == 24_808
+    assert not any("says the day" in text for text in result["warnings"])
+
+
+# FIX logs.
+
+
+def fix(fields: str) -> str:
+    """Give a message with the right length and checksum, as a log shows it."""
+    body = f"{fields}|52=20240102-03:04:05|"
+    head = f"8=FIX.4.2|9={len(body)}|"
+    total = sum((head + body).replace("|", "\x01").encode()) % 256
+    return f"03:04:05 -> {head}{body}10={total:03}|\n"
+
+
+def test_a_fix_log_is_replayed_with_its_accounts(tmp_path: Path) -> None:
+    order = "35=D|49=ME|56=V|11={}|{}55=AAPL|54=1|38=10.00|40=2|44=5.25"
+    path = tmp_path / "fix.log"
+    good = fix(order.format("x1", "1=ACC|")) + fix(order.format("x2", "")) + fix("35=0|49=ME|56=V")
+    path.write_text(good + fix("35=D|49=ME").replace("49", "48"), encoding="utf-8")
+    result = cwts.replay(path)
+    check_schema(dict(result.json), "replay-v1.json")
+    source = result.json["inputs"][0]
+    assert (source["format"], source["records"]) == ("fix", 3)
+    assert (source["skipped"]["SESSION"], source["skipped"]["BAD_CHECKSUM"]) == (1, 1)
+    assert result.json["anomalies"]["BAD_CHECKSUM"] == 1
+    assert any("wrong checksum" in text for text in result.warnings)
+    assert result.json["mapping"]["account"] == "file"
+    assert result.orders["qty"].tolist() == [10, 10]
+    assert result.orders["account"].tolist()[0] != result.orders["account"].tolist()[1]
+    strict = cli("replay", path, "--strict")
+    assert strict.returncode == 2
+    assert f"BAD_CHECKSUM at record 3, byte {len(good) + len('03:04:05 -> ')}" in strict.stderr
+    path.write_text(good, encoding="utf-8")
+    assert cli("replay", path, "--strict").returncode == 0

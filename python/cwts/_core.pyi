@@ -205,6 +205,7 @@ class Replay:
         seed: int = 0,
         anomalies: bool = False,
         instruments: int = 8,
+        strict: bool = False,
     ) -> Replay: ...
     def run(self) -> str: ...
     @property

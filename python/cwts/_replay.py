@@ -28,6 +28,21 @@ __all__ = ["ReplayResult", "areplay", "replay"]
 
 #: ``AMZN_2012-06-21_34200000_57600000_message_1.csv.gz``: ticker and day of a LOBSTER file.
 _LOBSTER: Final = re.compile(r"^(?P<symbol>[^_]+)_(?P<day>\d{4}-\d{2}-\d{2})_.*message", re.ASCII)
+#: Month and day, with what stands between them.
+_MONTH_DAY: Final = r"(?P<m>0[1-9]|1[0-2]){0}(?P<d>0[1-9]|[12]\d|3[01])"
+#: Days in the names of ITCH files: ``AMZN_2012-06-21_....itch50.gz``, ``20200130.itch50``, and
+#: NASDAQ's own ``01302020.NASDAQ_ITCH50.gz`` and ``S013020-v50.txt.gz``.
+_ITCH: Final = tuple(
+    re.compile(pattern, re.ASCII | re.IGNORECASE)
+    for pattern in (
+        rf"(?<!\d)(?P<y>\d{{4}})-{_MONTH_DAY.format('-')}(?!\d).*itch",
+        rf"(?<!\d)(?P<y>(?:19|20)\d{{2}}){_MONTH_DAY.format('')}(?!\d).*itch",
+        rf"(?<!\d){_MONTH_DAY.format('')}(?P<y>(?:19|20)\d{{2}})(?!\d).*itch",
+        rf"^S{_MONTH_DAY.format('')}(?P<y>\d{{2}})-v50\b",
+    )
+)
+#: Formats whose times count from a midnight that the file does not name.
+_WITHOUT_DAY: Final = frozenset({"itch", "lobster"})
 #: How often a run is looked at while it goes on.
 _POLL_S: Final = 0.05
 
@@ -141,13 +156,15 @@ def replay(
     keep: bool = True,
     progress: Callable[[int], object] | None = None,
     keys: str | os.PathLike[str] | None = None,
+    strict: bool = False,
 ) -> ReplayResult:
     """Run every order of a file through the limits.
 
     Parameters
     ----------
     path : path-like
-        Order flow: LOBSTER messages or the CWTS format as CSV, Parquet or Arrow, also packed.
+        Order flow: LOBSTER messages, ITCH 5.0, a FIX log, or the CWTS format as CSV, Parquet or
+        Arrow, also packed.
     limits : path-like, optional
         The limits file. Default: the limits that come with cwts.
     log : path-like, optional
@@ -158,8 +175,8 @@ def replay(
     format : str, optional
         The file's format. Default: found out from its content.
     date, tz : str
-        The day of a LOBSTER file, whose times count from midnight, and its time zone. Default:
-        the day in the file's name.
+        The day of a LOBSTER or ITCH file, whose times count from midnight, and its time zone.
+        Default: the day in the file's name.
     symbol : str, optional
         The instrument of a LOBSTER file. Default: the one in the file's name.
     mapping : {"all", "file"}, optional
@@ -171,6 +188,8 @@ def replay(
         Called with the number of events so far, a few times a second.
     keys : path-like, optional
         Folder of the key that signs the log. Default: ``$CWTS_KEYS``, else the user's.
+    strict : bool
+        Whether a FIX message that is garbled or cannot be read is an error, and not only counted.
 
     Raises
     ------
@@ -179,7 +198,7 @@ def replay(
     LimitsError
         The limits are wrong; the error has line, column and key.
     """
-    request = _Request(path, limits, date=date, tz=tz, symbol=symbol)
+    request = _Request(path, limits, date=date, tz=tz, symbol=symbol, strict=strict)
     core = request.core(
         log=log, decisions=decisions, format=format, mapping=mapping, keep=keep, keys=keys
     )
@@ -200,9 +219,10 @@ async def areplay(
     keep: bool = True,
     progress: Callable[[int], object] | None = None,
     keys: str | os.PathLike[str] | None = None,
+    strict: bool = False,
 ) -> ReplayResult:
     """As `replay`, on a thread; cancelling the task stops the run within a batch."""
-    request = _Request(path, limits, date=date, tz=tz, symbol=symbol)
+    request = _Request(path, limits, date=date, tz=tz, symbol=symbol, strict=strict)
     core = request.core(
         log=log, decisions=decisions, format=format, mapping=mapping, keep=keep, keys=keys
     )
@@ -232,6 +252,7 @@ class _Request:
         date: str | date | None,
         tz: str,
         symbol: str | None,
+        strict: bool = False,
     ) -> None:
         self.path = Path(path)
         if self.path.is_dir():
@@ -239,10 +260,11 @@ class _Request:
         self.limits_path = DEFAULT_LIMITS if limits is None else os.fspath(limits)
         self.limits = default_limits() if limits is None else Path(limits).read_bytes()
         name = _LOBSTER.match(self.path.name)
-        day = date if date is not None else name and name["day"]
+        day = date if date is not None else (name["day"] if name else _itch_day(self.path.name))
         self.base_ns = 0 if not day else midnight_ns(day, tz)
         self.has_day = bool(day)
         self.symbol = symbol or (name["symbol"] if name else None)
+        self.strict = strict
         self.started = datetime.now(UTC)
 
     def core(
@@ -267,13 +289,14 @@ class _Request:
             keys=None if keys is None else os.fspath(keys),
             decisions=None if decisions is None else os.fspath(decisions),
             keep=keep,
+            strict=self.strict,
         )
 
     def result(
         self, core: _core.Replay, text: str, log: str | os.PathLike[str] | None
     ) -> ReplayResult:
         found = json.loads(text)
-        if found["inputs"][0]["format"] == "lobster" and not self.has_day:
+        if found["inputs"][0]["format"] in _WITHOUT_DAY and not self.has_day:
             found["warnings"].append(
                 "neither the file's name nor --date says the day: times count from 1970-01-01"
             )
@@ -288,6 +311,16 @@ class _Request:
             beside = directory.with_name(f"{directory.name}.run")
             write_run(beside / "run.json", result, self.started)
         return result
+
+
+def _itch_day(name: str) -> str | None:
+    """Give the day in the name of an ITCH file as ISO text, if one is there."""
+    for pattern in _ITCH:
+        found = pattern.search(name)
+        if found is not None:
+            year = found["y"] if len(found["y"]) == 4 else f"20{found['y']}"  # noqa: PLR2004
+            return f"{year}-{found['m']}-{found['d']}"
+    return None
 
 
 def write_run(path: Path, result: ReplayResult, started: datetime) -> None:

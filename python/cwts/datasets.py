@@ -20,7 +20,7 @@ __all__ = ["DEFAULT_LIMITS", "FORMATS", "default_limits", "synth"]
 DEFAULT_LIMITS: Final = "cwts/defaults/equity.toml"
 
 #: Formats that `synth` writes, by suffix.
-FORMATS: Final = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow"}
+FORMATS: Final = {".csv": "csv", ".parquet": "parquet", ".arrow": "arrow", ".itch": "itch"}
 
 
 def default_limits() -> bytes:
@@ -42,7 +42,8 @@ def synth(
     Parameters
     ----------
     path : path-like
-        Where to; the suffix says the format: ``.csv``, ``.parquet`` or ``.arrow``.
+        Where to; the suffix says the format: ``.csv``, ``.parquet``, ``.arrow`` or ``.itch``. An
+        ITCH file holds one day and no accounts: see ``docs/files.md``.
     events : int
         How many.
     seed : int
@@ -57,8 +58,8 @@ def synth(
     Returns
     -------
     list of dict
-        The anomalies: ``seq`` (number of the first event), ``kind``, ``expect`` (the controls of
-        which one must name it) and ``order_ids``. Nothing in the file tells them apart.
+        The anomalies: ``seq`` (the record of the first event), ``kind``, ``expect`` (the controls
+        of which one must name it) and ``order_ids``. Nothing in the file tells them apart.
     """
     suffix = Path(path).suffix
     if suffix not in FORMATS:

@@ -32,7 +32,7 @@ __all__ = ["gen"]
     "--output",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The file; its suffix says the format: .csv, .parquet, .arrow.",
+    help="The file; its suffix says the format: .csv, .parquet, .arrow, .itch.",
 )
 @json_option
 def gen(

@@ -27,10 +27,10 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["lobster", "csv", "parquet", "arrow"]),
+    type=click.Choice(["lobster", "itch", "fix", "csv", "parquet", "arrow"]),
     help="Default: found out from the content.",
 )
-@click.option("--date", help="The day of a LOBSTER file, 2012-06-21. Default: in its name.")
+@click.option("--date", help="The day of a LOBSTER or ITCH file. Default: in its name.")
 @click.option("--tz", default="America/New_York", show_default=True, help="Its time zone.")
 @click.option("--symbol", help="The instrument of a LOBSTER file. Default: in its name.")
 @click.option(
@@ -38,6 +38,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     type=click.Choice(["all", "file"]),
     help="One account's orders, or those of the file's accounts.",
 )
+@click.option("--strict", is_flag=True, help="A garbled FIX message is an error: exit code 2.")
 @click.option("--expect", type=_FILE, help="A fingerprint that the decisions must have.")
 @json_option
 @click.pass_context
@@ -55,6 +56,7 @@ def replay(
     tz: str,
     symbol: str | None,
     mapping: Literal["all", "file"] | None,
+    strict: bool,
     expect: Path | None,
     as_json: bool,
 ) -> None:
@@ -78,6 +80,7 @@ def replay(
             mapping=mapping,
             keep=False,
             progress=advance,
+            strict=strict,
         )
     if report is not None:
         result.report(report)

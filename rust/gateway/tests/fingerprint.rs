@@ -19,15 +19,31 @@ fn data() -> Option<PathBuf> {
 
 #[test]
 fn the_amzn_day_gives_the_published_decisions() {
-    let Some(data) = data() else { return };
-    let folder = data.join("orderflow/lobster");
-    let name = "AMZN_2012-06-21_34200000_57600000_message_1.csv.gz";
-    let packed = std::fs::File::open(folder.join(name)).unwrap();
+    let name = "lobster/AMZN_2012-06-21_34200000_57600000_message_1.csv.gz";
+    let Some(found) = decisions_of(name) else { return };
+    assert_eq!(found["anomalies"]["UNKNOWN_ORDER"], 7_467);
+}
+
+#[test]
+fn the_amzn_day_in_itch_gives_the_same_decisions() {
+    let Some(found) = decisions_of("itch50/AMZN_2012-06-21_from_lobster.itch50.gz") else { return };
+    assert_eq!(found["inputs"][0]["format"], "itch");
+    assert_eq!(found["inputs"][0]["records"], 50_051);
+    assert_eq!(found["inputs"][0]["skipped"]["NO_FLOW"], 3);
+    // Rows on orders that the day never added were dropped when the file was made.
+    assert_eq!(found["anomalies"]["UNKNOWN_ORDER"], 0);
+}
+
+/// Replays a file under P1, compares its decisions with the published ones, and gives the rest.
+fn decisions_of(name: &str) -> Option<serde_json::Value> {
+    let orderflow = data()?.join("orderflow");
+    let packed = std::fs::File::open(orderflow.join(name)).unwrap();
     let limits = std::fs::read(
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/limits/P1.toml"),
     )
     .unwrap();
-    let expected = std::fs::read_to_string(folder.join("AMZN_expected_P1.json")).unwrap();
+    let expected =
+        std::fs::read_to_string(orderflow.join("lobster/AMZN_expected_P1.json")).unwrap();
     let expected: serde_json::Value = serde_json::from_str(&expected).unwrap();
 
     let open = OpenOptions { symbol: Some("AMZN".to_owned()), ..OpenOptions::default() };
@@ -45,5 +61,5 @@ fn the_amzn_day_gives_the_published_decisions() {
     assert_eq!(masks["MESSAGE_RATE"], 11);
     assert_eq!(masks["MESSAGE_RATE|DUPLICATE_ORDER"], 1);
     assert_eq!(masks["DUPLICATE_ORDER"], 2_815);
-    assert_eq!(found["anomalies"]["UNKNOWN_ORDER"], 7_467);
+    Some(found)
 }

@@ -12,7 +12,7 @@ use cwts_feeds::sniff::Format;
 use cwts_feeds::source::{Input, OpenOptions, open_events};
 use cwts_feeds::synth::Label;
 use cwts_gateway::replay::{
-    Mapping, Progress, ReplayInput, ReplayOptions, SynthPlan, replay as run_replay,
+    ItchFlow, Mapping, Progress, ReplayInput, ReplayOptions, SynthPlan, replay as run_replay,
 };
 use cwts_gateway::{GatewayError, KeyStore};
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -42,7 +42,7 @@ impl Replay {
     #[new]
     #[pyo3(signature = (limits, limits_path, *, path=None, format=None, symbol=None, base_ns=0,
         mapping=None, log=None, keys=None, decisions=None, keep=false, halt_at=None, profile=None,
-        events=0, seed=0, anomalies=false, instruments=8))]
+        events=0, seed=0, anomalies=false, instruments=8, strict=false))]
     #[expect(clippy::too_many_arguments, reason = "one argument an option of the replay")]
     fn new(
         limits: Vec<u8>,
@@ -62,6 +62,7 @@ impl Replay {
         seed: u64,
         anomalies: bool,
         instruments: u32,
+        strict: bool,
     ) -> PyResult<Self> {
         let format = match format {
             None => None,
@@ -75,7 +76,7 @@ impl Replay {
         };
         let source = match (path, profile) {
             (Some(path), None) => {
-                let open = OpenOptions { base_ns, symbol, ..OpenOptions::default() };
+                let open = OpenOptions { base_ns, symbol, strict, ..OpenOptions::default() };
                 Source::File { path, format, open }
             }
             (None, Some(profile)) => {
@@ -195,8 +196,9 @@ pub(crate) fn generate(
         "csv" => Format::Csv,
         "parquet" => Format::Parquet,
         "arrow" => Format::Arrow,
+        "itch" => Format::Itch,
         other => {
-            let why = format!("format: {other:?} is not one of csv, parquet, arrow");
+            let why = format!("format: {other:?} is not one of csv, parquet, arrow, itch");
             return Err(PyValueError::new_err(why).into());
         }
     };
@@ -218,6 +220,23 @@ fn write_flow(path: &Path, format: Format, plan: &SynthPlan) -> Result<String, E
             let mut out = ArrowFileWriter::new(sink).map_err(GatewayError::from)?;
             plan.each(&mut labels, |events, names| Ok(out.write(events, names)?))?;
             sink = out.finish().map_err(GatewayError::from)?;
+        }
+        Format::Itch => {
+            let mut bytes = Vec::new();
+            let mut flow = ItchFlow::new();
+            let written = plan.each(&mut labels, |events, names| {
+                bytes.clear();
+                flow.write(events, names, &mut bytes)?;
+                sink.write_all(&bytes).map_err(failed)
+            });
+            if written.is_err() {
+                // Half a day would replay as if it were whole.
+                let _ = std::fs::remove_file(path);
+            }
+            written?;
+            bytes.clear();
+            flow.finish(&mut bytes, &mut labels);
+            sink.write_all(&bytes).map_err(failed)?;
         }
         _ => {
             sink.write_all(csv_header().as_ref()).map_err(failed)?;

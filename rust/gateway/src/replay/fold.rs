@@ -33,15 +33,18 @@ pub(super) struct Fold<'o> {
     pub(super) options: &'o ReplayOptions,
     pub(super) mapping: Mapping,
     pub(super) replace_apply: bool,
+    /// The input is one party's session with a venue: the venue's reports say what became of an
+    /// order, so cancels and replaces wait for them as they do live.
+    pub(super) is_session: bool,
     instruments: Vec<u32>,
     accounts: Vec<u32>,
     strategies: Vec<u32>,
     /// Handles of `ALL`, or of `default`, for rows without a name.
     fallback: (u32, u32),
     references: Vec<i64>,
-    denied: FxHashSet<u64>,
+    pub(super) denied: FxHashSet<u64>,
     /// Live orders of a snapshot: the market's, nobody's.
-    foreign: FxHashSet<u64>,
+    pub(super) foreign: FxHashSet<u64>,
     texts: usize,
     pub(super) stats: ReplayStats,
     pub(super) rows: Option<DecisionRows>,
@@ -71,6 +74,7 @@ impl<'o> Fold<'o> {
             options,
             mapping,
             replace_apply,
+            is_session: false,
             instruments: Vec::new(),
             accounts: Vec::new(),
             strategies: Vec::new(),
@@ -214,6 +218,8 @@ impl<'o> Fold<'o> {
                 self.foreign.insert(event.order_id);
             }
             _ if event.flags & flag::CONSEQUENCE != 0 => self.stats.consequence += 1,
+            _ if event.flags & flag::REPORT != 0 => self.venue_report(event)?,
+            _ if event.flags & flag::POSSDUP != 0 => self.possible_duplicate(event)?,
             EventKind::Add => self.order(event, instrument, OrderKind::New)?,
             EventKind::Replace => self.replace(event, instrument)?,
             EventKind::Delete | EventKind::Reduce => self.cancel(event, instrument)?,
@@ -306,7 +312,7 @@ impl<'o> Fold<'o> {
         let accepted = outcome.decision.is_accepted();
         if accepted {
             self.denied.remove(&event.order_id);
-        } else if kind == OrderKind::New {
+        } else if kind == OrderKind::New || self.is_session {
             self.denied.insert(event.order_id);
         }
         self.stats.decision(event, &order, &outcome, &self.engine);
@@ -335,12 +341,16 @@ impl<'o> Fold<'o> {
             return self.report(event, target, exec_type::REPLACED, event.px, event.qty, 0);
         }
         self.order(event, instrument, OrderKind::Replace)?;
+        if self.is_session {
+            return Ok(());
+        }
         self.report(event, event.order_id, exec_type::REPLACED, 0, 0, 0)
     }
 
     fn cancel(&mut self, event: &Event, instrument: u32) -> Result<(), GatewayError> {
         if self.denied.contains(&event.order_id) {
-            if event.kind == EventKind::Delete {
+            // In a session the venue's reports on it are still to come.
+            if event.kind == EventKind::Delete && !self.is_session {
                 self.denied.remove(&event.order_id);
             }
             self.stats.denied_upstream += 1;
@@ -401,28 +411,20 @@ impl<'o> Fold<'o> {
         last_qty: i64,
         cum_qty: i64,
     ) -> Result<(), GatewayError> {
-        let exec = Exec {
-            seq: self.index,
-            ts: event.ts_ns,
-            order_id,
-            exec_id: 0,
-            last_px,
-            last_qty,
-            cum_qty,
-            venue: 0,
-            exec_type,
-            ord_status: b'0',
-            flags: 0,
-        };
+        let exec = Exec { last_px, last_qty, cum_qty, ..self.exec(event, order_id, exec_type) };
         self.engine.exec(&exec);
         self.push(Body::Exec(exec), producer::REPLAY, event.ts_ns)
     }
 
     /// Decides and logs one order record.
     fn decide(&mut self, order: &Order, ts: u64) -> Result<cwts_risk::Outcome, GatewayError> {
-        let header = self.header(producer::REPLAY, ts);
+        let mut header = self.header(producer::REPLAY, ts);
+        if self.is_session {
+            // Whoever folds the log again must wait for the reports too.
+            header.flags &= !entry_flag::REPLAYED;
+        }
         let decisions = self.engine.decisions();
-        let outcome = self.engine.decide(order, true);
+        let outcome = self.engine.decide(order, !self.is_session);
         self.index += 2;
         let Some(log) = &mut self.log else { return Ok(outcome) };
         // A replay waits for room where a live gateway would refuse.

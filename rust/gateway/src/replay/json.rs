@@ -40,6 +40,22 @@ pub(super) fn document(
             (key, json!(n))
         })
         .collect();
+    let mut skipped = Map::new();
+    skipped.insert("SNAPSHOT".to_owned(), json!(stats.snapshot));
+    skipped.insert("CONSEQUENCE".to_owned(), json!(stats.consequence));
+    let mut anomalies = Map::new();
+    anomalies.insert("UNKNOWN_ORDER".to_owned(), json!(stats.orphans));
+    anomalies.insert("TIME_BACK".to_owned(), json!(stats.time_back));
+    anomalies.insert("DENIED_UPSTREAM".to_owned(), json!(stats.denied_upstream));
+    for (notice, count, _) in facts.counts.notices.met() {
+        // What is passed over is skipped; what is odd about it is an anomaly as well.
+        if notice.is_skipped() {
+            skipped.insert(notice.code().to_owned(), json!(count));
+        }
+        if !notice.text().is_empty() {
+            anomalies.insert(notice.code().to_owned(), json!(count));
+        }
+    }
     let quantile = |q: f64| stats.latency.value_at_quantile(q);
     let log = checkpoint.map_or(Value::Null, |checkpoint| {
         json!({
@@ -59,7 +75,7 @@ pub(super) fn document(
             "format": facts.format.name(),
             "bytes": facts.bytes,
             "records": facts.counts.records,
-            "skipped": { "SNAPSHOT": stats.snapshot, "CONSEQUENCE": stats.consequence },
+            "skipped": skipped,
         }],
         "limits": {
             "path": options.limits.0,
@@ -77,11 +93,7 @@ pub(super) fn document(
         "by_bit": counted(&stats.by_bit),
         "by_mask": masks,
         "passed": { "cancel": stats.cancels, "fill": stats.fills },
-        "anomalies": {
-            "UNKNOWN_ORDER": stats.orphans,
-            "TIME_BACK": stats.time_back,
-            "DENIED_UPSTREAM": stats.denied_upstream,
-        },
+        "anomalies": anomalies,
         "halt": stats.halted_at.map(|at| json!({
             "orders_before": at,
             "accepted_after": stats.accepted_after_halt,
@@ -213,6 +225,17 @@ fn warnings(input: &ReplayInput, fold: &Fold<'_>) -> Vec<String> {
             fold.stats.time_back
         ));
     }
+    for (notice, count, at) in input.source.facts().counts.notices.met() {
+        if !notice.text().is_empty() {
+            out.push(format!("{count} {}; the first at byte {at}", notice.text()));
+        }
+    }
+    if fold.is_session && fold.stats.orders > 0 && fold.stats.reports == 0 {
+        out.push(
+            "the log holds no execution report: every order counts as working to its end"
+                .to_owned(),
+        );
+    }
     for column in input.source.ignored_columns() {
         out.push(format!("column `{column}` is not read"));
     }
@@ -221,7 +244,12 @@ fn warnings(input: &ReplayInput, fold: &Fold<'_>) -> Vec<String> {
 
 fn mapping_notes(fold: &Fold<'_>) -> Vec<&'static str> {
     let mut out = vec!["A denied order has no known fate: it is treated as never sent."];
-    if fold.mapping == super::Mapping::All {
+    if fold.is_session {
+        out.push(
+            "The log is one session: an order works until the venue's report ends it, as it does \
+             live; a cancel alone does not free what it reserved.",
+        );
+    } else if fold.mapping == super::Mapping::All {
         out.push(
             "Every order of the market counts as one account's; positions come from resting \
          fills only, because the file does not name the aggressor.",

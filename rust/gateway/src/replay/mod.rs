@@ -4,9 +4,11 @@
 //! same input gives the same root on every machine.
 
 mod fold;
+mod itch_flow;
 mod json;
 mod open;
 mod rows;
+mod session;
 mod stats;
 mod synth;
 
@@ -18,6 +20,7 @@ use cwts_feeds::event::Event;
 use cwts_feeds::source::EventSource;
 use cwts_feeds::synth::Label;
 
+pub use itch_flow::ItchFlow;
 pub use stats::{Denial, LabelFound, ReplayStats, Series};
 pub use synth::{SynthPlan, SynthSource};
 

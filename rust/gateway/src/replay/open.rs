@@ -24,7 +24,7 @@ impl<'o> Fold<'o> {
         let (path, text) = &options.limits;
         let file = parse_limits(path, text)?;
         let by_format = match format {
-            Format::Csv | Format::Parquet | Format::Arrow => Mapping::File,
+            Format::Csv | Format::Parquet | Format::Arrow | Format::Fix => Mapping::File,
             _ => Mapping::All,
         };
         let named = |all| if all { Mapping::All } else { Mapping::File };
@@ -42,6 +42,7 @@ impl<'o> Fold<'o> {
         let limits_sha256: [u8; 32] = Sha256::digest(text).into();
         let identity = identity(&limits_sha256, mapping);
         let mut fold = Self::new(Engine::new(), HoldsFold::new(), options, mapping, rows);
+        fold.is_session = format == Format::Fix;
         fold.origin = format!("cwts.local/replay/{}", hex(&identity[..8]));
         fold.start_log(&identity)?;
         fold.index = 2;

@@ -125,6 +125,8 @@ pub struct ReplayStats {
     pub orphans: u64,
     /// Rows on denied orders.
     pub denied_upstream: u64,
+    /// Reports of a venue on orders of a session.
+    pub reports: u64,
     /// Rows whose time steps back.
     pub time_back: u64,
     /// Orders accepted after the halt that was asked for, if one was.
@@ -191,6 +193,7 @@ impl ReplayStats {
             consequence: 0,
             orphans: 0,
             denied_upstream: 0,
+            reports: 0,
             time_back: 0,
             accepted_after_halt: 0,
             halted_at: None,

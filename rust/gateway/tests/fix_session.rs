@@ -1,0 +1,173 @@
+//! A FIX log is one session: its orders wait for the venue's reports, as they do live.
+
+use std::path::PathBuf;
+
+use cwts_feeds::source::{Input, OpenOptions, open_events};
+use cwts_gateway::GatewayError;
+use cwts_gateway::replay::{Progress, ReplayInput, ReplayOptions, replay};
+use serde_json::Value;
+
+const LIMITS: &str = r#"
+schema = 1
+[firm]
+base_currency = "USD"
+credit = "1_000_000"
+[account."*"]
+max_order_qty = 1_000
+max_order_notional = "100_000"
+credit = "1_000_000"
+message_rate = { max = 100, window = "1s" }
+duplicate_order = { window = "1ms", max = 10 }
+max_position = { long = 150, short = 150 }
+[strategy."*"]
+message_rate = { max = 100, window = "1s" }
+[group.replay]
+tick = "0.01"
+lot = 1
+price_collar = { bps = 5000, reference = "last_trade", on_missing = "allow" }
+[restricted]
+deny = []
+"#;
+
+/// A message with the right length and checksum, sent at a second of its own.
+fn message(second: usize, fields: &str) -> String {
+    let time = format!("52=20240102-03:{:02}:{:02}", second / 60, second % 60);
+    let body = format!("{fields}|{time}|").replace('|', "\x01");
+    let head = format!("8=FIX.4.4\x019={}\x01", body.len());
+    let sum = head.bytes().chain(body.bytes()).fold(0_u8, u8::wrapping_add);
+    format!("-> {head}{body}10={sum:03}\x01\n")
+}
+
+fn log(messages: &[&str]) -> Vec<u8> {
+    let sent = "49=ME|56=VENUE|55=AAPL|54=1";
+    let lines = messages.iter().enumerate().map(|(at, fields)| {
+        let (kind, fields) = fields.split_once('|').unwrap();
+        message(at, &format!("{kind}|{sent}|{fields}"))
+    });
+    lines.collect::<String>().into_bytes()
+}
+
+fn run(bytes: Vec<u8>, strict: bool) -> Result<Value, GatewayError> {
+    let bytes: &'static [u8] = Box::leak(bytes.into_boxed_slice());
+    let open = OpenOptions { strict, ..OpenOptions::default() };
+    let source = open_events(Input::Bytes(bytes), None, &open)?;
+    let input = ReplayInput { path: "fix.log".to_owned(), source: Box::new(source) };
+    let options = ReplayOptions::new("limits.toml", LIMITS.as_bytes());
+    Ok(replay(input, &options, &Progress::default())?.json)
+}
+
+/// The decisions of a log: a mask an order.
+fn masks(messages: &[&str]) -> Vec<(String, u64)> {
+    let found = run(log(messages), false).unwrap();
+    let masks = found["by_mask"].as_object().unwrap();
+    masks.iter().map(|(mask, count)| (mask.clone(), count.as_u64().unwrap())).collect()
+}
+
+fn counted(rows: &[(&str, u64)]) -> Vec<(String, u64)> {
+    rows.iter().map(|&(mask, count)| (mask.to_owned(), count)).collect()
+}
+
+const BUY_100: &str = "35=D|11=a|38=100|40=2|44=10";
+const BUY_100_MORE: &str = "35=D|11=b|38=100|40=2|44=10";
+
+#[test]
+fn a_cancel_frees_nothing_before_the_venue_says_so() {
+    let refused = counted(&[("ACCEPT", 1), ("MAX_POSITION", 1)]);
+    let accepted = counted(&[("ACCEPT", 2)]);
+    let cancel = "35=F|11=c|41=a";
+    assert_eq!(masks(&[BUY_100, BUY_100_MORE]), refused);
+    assert_eq!(masks(&[BUY_100, cancel, BUY_100_MORE]), refused);
+    assert_eq!(masks(&[BUY_100, cancel, "35=9|11=c|41=a|434=1|39=0", BUY_100_MORE]), refused);
+    let canceled = "35=8|11=c|41=a|37=V|17=e|150=4|39=4|14=0";
+    assert_eq!(masks(&[BUY_100, cancel, canceled, BUY_100_MORE]), accepted);
+    for end in ["150=8|39=8", "150=C|39=C", "150=3|39=3", "39=8"] {
+        let report = format!("35=8|11=a|37=V|17=e|{end}|14=0");
+        assert_eq!(masks(&[BUY_100, &report, BUY_100_MORE]), accepted, "{end}");
+    }
+}
+
+#[test]
+fn a_fill_that_overtakes_a_cancel_is_booked() {
+    let canceled = "35=8|11=c|41=a|37=V|17=e1|150=4|39=4|14=60";
+    let filled = "35=8|11=a|37=V|17=e2|150=F|31=10|32=60|14=60";
+    let story = [BUY_100, "35=F|11=c|41=a", canceled, filled, BUY_100_MORE];
+    assert_eq!(masks(&story), counted(&[("ACCEPT", 1), ("MAX_POSITION", 1)]));
+    let found = run(log(&story), false).unwrap();
+    assert_eq!(found["passed"]["fill"], 1);
+    assert_eq!(found["anomalies"]["UNKNOWN_ORDER"], 0);
+}
+
+#[test]
+fn a_replace_holds_the_larger_until_it_is_answered() {
+    let smaller = "35=G|11=b|41=a|38=50|40=2|44=10";
+    let next = "35=D|11=z|38=100|40=2|44=10";
+    let refused = counted(&[("ACCEPT", 2), ("MAX_POSITION", 1)]);
+    assert_eq!(masks(&[BUY_100, smaller, next]), refused);
+    let taken = "35=8|11=b|41=a|37=V|17=e|150=5|39=0|38=50|44=10|14=0";
+    assert_eq!(masks(&[BUY_100, smaller, taken, next]), counted(&[("ACCEPT", 3)]));
+    let rejected = "35=9|11=b|41=a|434=2|39=0";
+    assert_eq!(masks(&[BUY_100, smaller, rejected, next]), refused);
+}
+
+#[test]
+fn an_id_that_names_an_order_is_a_hard_duplicate_and_a_marked_repeat_is_none() {
+    let again = "35=D|11=a|38=10|40=2|44=10";
+    assert_eq!(masks(&[BUY_100, again]), counted(&[("ACCEPT", 1), ("MALFORMED", 1)]));
+    let marked = "35=D|43=Y|11=a|38=10|40=2|44=10";
+    let found = run(log(&[BUY_100, marked]), false).unwrap();
+    assert_eq!((&found["orders"], &found["accepted"]), (&Value::from(1), &Value::from(1)));
+    assert_eq!(found["anomalies"]["POSSDUP"], 1);
+    let warnings = found["warnings"].to_string();
+    assert!(warnings.contains("possible duplicates"), "{warnings}");
+    assert!(warnings.contains("no execution report"), "{warnings}");
+}
+
+#[test]
+fn reports_on_a_refused_order_change_nothing() {
+    let large = "35=D|11=a|38=2000|40=2|44=10";
+    let filled = "35=8|11=a|37=V|17=e|150=F|31=10|32=2000|14=2000";
+    let found = run(log(&[large, filled, BUY_100_MORE]), false).unwrap();
+    assert_eq!(found["accepted"], 1);
+    assert_eq!(found["anomalies"]["DENIED_UPSTREAM"], 1);
+}
+
+#[test]
+fn what_is_garbled_is_counted_or_an_error() {
+    let mut bytes = log(&[BUY_100]);
+    bytes.extend(b"8=FIX.4.4\x019=20\x0135=D\x01\n");
+    let found = run(bytes.clone(), false).unwrap();
+    assert_eq!(found["inputs"][0]["skipped"]["BAD_LENGTH"], 1);
+    assert_eq!(found["mapping"]["account"], "file");
+    let error = run(bytes, true).unwrap_err().to_string();
+    assert!(error.contains("fix.log: BAD_LENGTH at record 1, byte "), "{error}");
+}
+
+#[test]
+fn other_peoples_logs() {
+    let root = std::env::var_os("CWTS_DATA").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
+        PathBuf::from,
+    );
+    let folder = root.join("fix/log4fix");
+    let names = [
+        ("SenderAndTargetInSameLogFile", [6, 1, 0]),
+        ("SenderMessagePerLineMixedWithOtherText", [6, 3, 0]),
+        ("TargetMessagePerLine", [6, 0, 5]),
+    ];
+    for (name, [records, orders, unknown]) in names {
+        let path = folder.join(format!("FIX42-CoyTrade-BCExchange-{name}.log"));
+        let Ok(bytes) = std::fs::read(&path) else {
+            eprintln!("SKIPPED: {} is not readable; set CWTS_DATA", path.display());
+            return;
+        };
+        let found = run(bytes, false).unwrap();
+        let input = &found["inputs"][0];
+        assert_eq!(
+            (&input["format"], &input["records"]),
+            (&"fix".into(), &records.into()),
+            "{name}"
+        );
+        assert_eq!(found["orders"], orders, "{name}");
+        assert_eq!(found["anomalies"]["UNKNOWN_ORDER"], unknown, "{name}");
+    }
+}
