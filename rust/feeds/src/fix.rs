@@ -5,8 +5,8 @@
 //! carry [`flag::REPORT`], and an order ends when the venue says so, not when a cancel is sent.
 //!
 //! This is no FIX engine: there is no session, no sequence number, no dictionary. The crates that
-//! parse tag=value come with one (`fefix` 0.7, `hotfix` 0.13: a dictionary, a runtime, TLS), read
-//! SOH only, and stop where a log goes on: they do not look for the next message among other text.
+//! parse tag=value come with them (`fefix` 0.7 with a dictionary, `hotfix` 0.13 with a runtime and
+//! TLS too); what a log needs, the next message among other text and SOH as `|` or `^A`, is ours.
 //!
 //! Invariant: only a message with the right length and checksum is a record; everything else that
 //! looks like one is counted, or with `strict` an error.
@@ -178,9 +178,9 @@ impl FixDecoder {
         let of_type = fields.text(tag::EXEC_TYPE).or_else(|| fields.text(tag::ORD_STATUS));
         let found = match of_type {
             Some(b"1" | b"2" | b"F") => self.filled(fields)?,
-            Some(b"4") => Some(self.ended(fields, b'4', &[tag::ORIG_CL_ORD_ID, tag::CL_ORD_ID])?),
+            Some(b"4") => Some(self.ended(fields, b'4', [tag::ORIG_CL_ORD_ID, tag::CL_ORD_ID])?),
             Some(&[code @ (b'3' | b'8' | b'C')]) => {
-                Some(self.ended(fields, code, &[tag::CL_ORD_ID, tag::ORIG_CL_ORD_ID])?)
+                Some(self.ended(fields, code, [tag::CL_ORD_ID, tag::ORIG_CL_ORD_ID])?)
             }
             Some(b"5") => Some(self.replaced(fields)?),
             Some(b"G" | b"H") => return self.broken(fields, offset),
@@ -232,7 +232,7 @@ impl FixDecoder {
         &mut self,
         fields: &Fields<'_>,
         code: u8,
-        names: &[u32; 2],
+        names: [u32; 2],
     ) -> Result<Event, FeedError> {
         let event = self.event(fields, EventKind::Delete, tag::TARGET)?;
         let order_id = self.named(fields, &[names[0], names[1], tag::ORDER_ID])?;

@@ -4,7 +4,7 @@
 //! price, so the decoder keeps what rests: at most [`LIVE_ORDERS_MAX`] orders, 24 bytes each.
 //!
 //! Invariant: a record is a message, so an event's `src` counts those that give none too. A row on
-//! an order that does not rest is passed on as it came, with side 0: who folds the events counts it.
+//! an order that does not rest is passed on as it came, with side 0: who folds events counts it.
 
 mod stocks;
 pub(crate) mod wire;

@@ -4,7 +4,10 @@
 //! input no control has seen.
 
 macro_rules! notices {
-    ($($(#[doc = $doc:literal])+ $variant:ident = $code:literal, $is_skipped:literal, $text:literal;)+) => {
+    ($(
+        $(#[doc = $doc:literal])+
+        $variant:ident = $code:literal, $is_skipped:literal, $text:literal;
+    )+) => {
         /// The closed list; a code never changes its meaning.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Notice {
@@ -52,7 +55,8 @@ notices! {
     OtherType = "OTHER_TYPE", true,
         "FIX messages are of types that are not read; orders in them were not checked";
     /// FIX 43=Y: sent again, perhaps.
-    PossDup = "POSSDUP", false, "messages are marked as possible duplicates (43=Y), and are no orders";
+    PossDup = "POSSDUP", false,
+        "messages are marked as possible duplicates (43=Y), and are no orders";
     /// A FIX order under an id (11) that an earlier one has.
     RepeatedId = "REPEATED_ID", false, "orders repeat the id (11) of an earlier one";
     /// A FIX session message.

@@ -426,7 +426,9 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_is_an_error_behind_the_right_prefix(steps in steps(), cut in any::<prop::sample::Index>()) {
+    fn a_cut_is_an_error_behind_the_right_prefix(
+        steps in steps(), cut in any::<prop::sample::Index>(),
+    ) {
         let names = ["A", "B", "C"].map(str::to_owned).to_vec();
         let names = Names { instruments: names, ..Names::default() };
         let (mut bytes, mut places) = (Vec::new(), Vec::new());

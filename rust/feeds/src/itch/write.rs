@@ -1,11 +1,11 @@
 //! Events to ITCH 5.0: the inverse of the decoder.
 //!
 //! Invariant: decoding what was written gives the events back, but for what the format has no place
-//! for: accounts, strategies and the end of an event, which are dropped, and a print, which reads as
-//! hidden, and as of a buyer where it has no side (NASDAQ itself writes B into every print since
-//! 2014). What would change an event's meaning is refused: a price that is
-//! not a multiple of 1e-4, a quantity beyond 32 bits, a short sale, a market order, a time outside
-//! the day, a kind without a message.
+//! for: accounts, strategies and the end of an event, which are dropped, and a print, which reads
+//! as hidden, and as of a buyer where it has no side (NASDAQ itself writes B into every print since
+//! 2014). What would change an event's meaning is refused: a price that is not a multiple of 1e-4,
+//! a quantity beyond 32 bits, a short sale, a market order, a time outside the day, a kind without
+//! a message.
 
 use super::wire::{PRICE_FACTOR, STOCK_BYTES};
 use crate::decimal::DAY_NS;
@@ -240,7 +240,7 @@ impl ItchWriter {
         let mut message = Message::new(locate, day_ns);
         message.kind(b'R').put(&padded(name)?);
         // Market category, financial status, round lot, round lots only, issue classification and
-        // sub-type, authenticity, short-sale threshold, IPO, price tier, ETP, its leverage, inverse.
+        // sub-type, authenticity, short-sale threshold, IPO, price tier, ETP, leverage, inverse.
         message.put(b"QN").put(&100_u32.to_be_bytes()).put(b"NCZ PNN1N\0\0\0\0N");
         self.frame(&message, out);
         self.announced += 1;
