@@ -120,7 +120,7 @@ fn a_runs_root_is_the_tree_over_its_checkpoints() {
     use sha2::{Digest as _, Sha256};
     let leaf = |k: usize| -> Vec<u8> {
         let note = std::fs::read_to_string(run_log(&run, k).join("checkpoint")).unwrap();
-        let signed = &note[..note.find("\n\n").unwrap() + 1];
+        let signed = &note[..=note.find("\n\n").unwrap()];
         let leaf = [b"\0cwts/replay-run-leaf/v1\0", signed.as_bytes()].concat();
         Sha256::digest(leaf).to_vec()
     };

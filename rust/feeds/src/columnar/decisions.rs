@@ -51,7 +51,7 @@ pub struct DecisionTable<W: Write + Send> {
 }
 
 enum Out<W: Write + Send> {
-    Arrow(FileWriter<W>),
+    Arrow(Box<FileWriter<W>>),
     Parquet(Box<ArrowWriter<W>>),
 }
 
@@ -70,7 +70,8 @@ impl<W: Write + Send> DecisionTable<W> {
             let writer = ArrowWriter::try_new(sink, Arc::clone(&SCHEMA), Some(properties));
             Out::Parquet(Box::new(writer.map_err(|error| failed(&error))?))
         } else {
-            Out::Arrow(FileWriter::try_new(sink, &SCHEMA).map_err(|error| failed(&error))?)
+            let writer = FileWriter::try_new(sink, &SCHEMA);
+            Out::Arrow(Box::new(writer.map_err(|error| failed(&error))?))
         };
         Ok(Self { rows, out })
     }
