@@ -135,7 +135,7 @@ def test_the_script_of_init_runs_and_its_order_is_accepted(tmp_path: Path) -> No
 
 
 def test_the_limits_that_ship_are_right_and_live(tmp_path: Path) -> None:
-    for name in ("equity.toml", "starter.toml"):
+    for name in ("equity.toml", "future.toml", "starter.toml"):
         text = (files("cwts") / "defaults" / name).read_bytes()
         found = cwts._core.check_limits(text, name)
         assert found["replay_only"] is None

@@ -60,7 +60,14 @@ def test_it_holds_neither_data_nor_keys_nor_sources(wheel: Path) -> None:
 
 def test_what_the_package_needs_is_there(wheel: Path) -> None:
     found = set(names(wheel))
-    wanted = {"__init__.py", "py.typed", "_core.pyi", "defaults/equity.toml", "cli/app.py"}
+    wanted = {
+        "__init__.py",
+        "py.typed",
+        "_core.pyi",
+        "defaults/equity.toml",
+        "defaults/future.toml",
+        "cli/app.py",
+    }
     wanted |= {"defaults/starter.toml", "defaults/first_order.py.in", "schemas/replay-v1.json"}
     assert {f"cwts/{name}" for name in wanted} <= found
     assert any(name.endswith("/licenses/LICENSE") for name in found)
