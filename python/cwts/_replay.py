@@ -22,7 +22,6 @@ from cwts.errors import input_error
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-<<<<<<< ours
 __all__ = [
     "ReplayResult",
     "Run",
@@ -35,25 +34,6 @@ __all__ = [
     "write_run",
 ]
 
-=======
-__all__ = ["ReplayResult", "areplay", "replay"]
-
-#: ``AMZN_2012-06-21_34200000_57600000_message_1.csv.gz``: ticker and day of a LOBSTER file.
-_LOBSTER: Final = re.compile(r"^(?P<symbol>[^_]+)_(?P<day>\d{4}-\d{2}-\d{2})_.*message", re.ASCII)
-#: Month and day, with what stands between them.
-_MONTH_DAY: Final = r"(?P<m>0[1-9]|1[0-2]){0}(?P<d>0[1-9]|[12]\d|3[01])"
-#: Days in the names of ITCH files: ``AMZN_2012-06-21_....itch50.gz``, ``20200130.itch50``, and
-#: NASDAQ's own ``01302020.NASDAQ_ITCH50.gz`` and ``S013020-v50.txt.gz``.
-_ITCH: Final = tuple(
-    re.compile(pattern, re.ASCII | re.IGNORECASE)
-    for pattern in (
-        rf"(?<!\d)(?P<y>\d{{4}})-{_MONTH_DAY.format('-')}(?!\d).*itch",
-        rf"(?<!\d)(?P<y>(?:19|20)\d{{2}}){_MONTH_DAY.format('')}(?!\d).*itch",
-        rf"(?<!\d){_MONTH_DAY.format('')}(?P<y>(?:19|20)\d{{2}})(?!\d).*itch",
-        rf"^S{_MONTH_DAY.format('')}(?P<y>\d{{2}})-v50\b",
-    )
-)
->>>>>>> theirs
 #: Formats whose times count from a midnight that the file does not name.
 _WITHOUT_DAY: Final = frozenset({"itch", "lobster"})
 #: How often a run is looked at while it goes on.

@@ -27,15 +27,17 @@ __all__ = [
 
 #: ``AMZN_2012-06-21_34200000_57600000_message_1.csv.gz``: ticker and day of a LOBSTER file.
 _LOBSTER: Final = re.compile(r"^(?P<symbol>[^_]+)_(?P<day>\d{4}-\d{2}-\d{2})_.*message", re.ASCII)
+#: Month and day, with what stands between them.
+_MONTH_DAY: Final = r"(?P<m>0[1-9]|1[0-2]){0}(?P<d>0[1-9]|[12]\d|3[01])"
 #: Days in the names of ITCH files: ``AMZN_2012-06-21_....itch50.gz``, ``20200130.itch50``, and
 #: NASDAQ's own ``01302020.NASDAQ_ITCH50.gz`` and ``S013020-v50.txt.gz``.
 _ITCH: Final = tuple(
     re.compile(pattern, re.ASCII | re.IGNORECASE)
     for pattern in (
-        r"(?<!\d)(?P<y>\d{4})-(?P<m>\d{2})-(?P<d>\d{2})(?!\d).*itch",
-        r"(?<!\d)(?P<y>(?:19|20)\d{2})(?P<m>[01]\d)(?P<d>[0-3]\d)(?!\d).*itch",
-        r"(?<!\d)(?P<m>[01]\d)(?P<d>[0-3]\d)(?P<y>(?:19|20)\d{2})(?!\d).*itch",
-        r"^S(?P<m>[01]\d)(?P<d>[0-3]\d)(?P<y>\d{2})-v50\b",
+        rf"(?<!\d)(?P<y>\d{{4}})-{_MONTH_DAY.format('-')}(?!\d).*itch",
+        rf"(?<!\d)(?P<y>(?:19|20)\d{{2}}){_MONTH_DAY.format('')}(?!\d).*itch",
+        rf"(?<!\d){_MONTH_DAY.format('')}(?P<y>(?:19|20)\d{{2}})(?!\d).*itch",
+        rf"^S{_MONTH_DAY.format('')}(?P<y>\d{{2}})-v50\b",
     )
 )
 #: Orders that a result holds unless it is asked for all: 512 MiB with their decisions.
