@@ -10,14 +10,18 @@
 mod arrow_ipc;
 mod batch;
 mod cells;
+mod columns;
 mod footer;
 mod parquet_file;
+mod read;
 mod write;
 
 pub use arrow_ipc::{ARROW_MESSAGE_BYTES_MAX, ArrowDecoder};
 pub use batch::BatchRows;
+pub use columns::{Dictionaries, EventColumns, event_schema};
 pub use parquet_file::ParquetEvents;
-pub use write::{ArrowFileWriter, ParquetFileWriter, event_schema, events_to_batch};
+pub use read::{BATCH_ROWS, TABLE_ROWS_MAX, read_table};
+pub use write::{ArrowFileWriter, ParquetFileWriter, events_to_batch};
 
 use crate::error::{FeedError, FeedErrorKind};
 use std::panic::{AssertUnwindSafe, catch_unwind};
