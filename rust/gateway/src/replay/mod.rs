@@ -3,6 +3,7 @@
 //! Source: design note "replay". Nothing of the run (time, host, path) enters the log, so the
 //! same input gives the same root on every machine.
 
+mod again;
 mod fold;
 mod json;
 mod open;
@@ -18,6 +19,7 @@ use cwts_feeds::event::Event;
 use cwts_feeds::source::EventSource;
 use cwts_feeds::synth::Label;
 
+pub use again::{AppendedAgain, HELD_BYTES_MAX, append_again};
 pub use stats::{Denial, LabelFound, ReplayStats, Series};
 pub use synth::{SynthPlan, SynthSource};
 
