@@ -9,6 +9,7 @@ __all__ = [
     "VERSION",
     "CwtsError",
     "Decision",
+    "Events",
     "Gateway",
     "InputError",
     "LimitsError",
@@ -20,11 +21,13 @@ __all__ = [
     "Replay",
     "ScopeError",
     "TamperError",
+    "append_again",
     "apply_requests",
     "check_limits",
     "controls",
     "explain",
     "generate",
+    "read_events",
     "request_halt",
     "request_resume",
     "schema",
@@ -217,6 +220,17 @@ class Replay:
     @property
     def labels(self) -> str: ...
 
+@final
+class Events:
+    """The rows of a file as Arrow columns; any Arrow library takes it as it is."""
+
+    @property
+    def facts(self) -> dict[str, Any]: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __len__(self) -> int: ...
+
+def append_again(dir: str, copy: str, keys: str) -> dict[str, Any]: ...
 def apply_requests(dir: str, keys: str | None = None) -> dict[str, Any]: ...
 def check_limits(text: bytes, path: str) -> dict[str, Any]: ...
 def controls() -> list[dict[str, Any]]: ...
@@ -231,6 +245,15 @@ def generate(
     anomalies: bool = False,
     instruments: int = 8,
 ) -> str: ...
+def read_events(
+    path: str | None = None,
+    data: bytes | None = None,
+    *,
+    format: str | None = None,
+    symbol: str | None = None,
+    base_ns: int = 0,
+    rows_max: int | None = None,
+) -> Events: ...
 def request_halt(
     dir: str, scope: str, *, reason: str, actor: str, reduce_only: bool = False
 ) -> dict[str, Any]: ...

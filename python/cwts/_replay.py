@@ -302,6 +302,12 @@ def write_run(path: Path, result: ReplayResult, started: datetime) -> None:
     path.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
 
 
+def lobster_name(path: str | os.PathLike[str]) -> tuple[str, str] | None:
+    """Give the ticker and the day in the name of a LOBSTER file."""
+    name = _LOBSTER.match(Path(path).name)
+    return None if name is None else (name["symbol"], name["day"])
+
+
 def midnight_ns(day: str | date, tz: str) -> int:
     """Give the UTC epoch nanoseconds of a day's first instant in a time zone."""
     try:

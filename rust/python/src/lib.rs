@@ -5,6 +5,7 @@ mod convert;
 mod decision;
 mod desk;
 mod error;
+mod events;
 mod files;
 mod gateway;
 mod order;
@@ -21,6 +22,8 @@ mod _core {
         CwtsError, InputError, LimitsError, LogError, LogFailedError, LogInUseError,
         PermissionDeniedError, ScopeError, TamperError,
     };
+    #[pymodule_export]
+    use crate::events::{Events, append_again, read_events};
     #[pymodule_export]
     use crate::files::{
         apply_requests, check_limits, controls, explain, request_halt, request_resume, schema,
