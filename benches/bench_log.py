@@ -26,7 +26,7 @@ class Verify(Benched):
         super().setup()
         day = flow.generated_day(self.scratch)
         self.log = self.scratch / "log"
-        ours.replay(day, self.log, self.scratch / "keys")
+        ours.replay(day.path, self.log, self.scratch / "keys")
         assert _core.verify(str(self.log), [], "full")["ok"]
 
     def time_verify_full(self):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from cwts.bench import openpit, ours
+from cwts.bench import ours, peers
+from cwts.bench.goals import load_goals
 from cwts.bench.suite import BENCHES, Scene
 
 
@@ -28,19 +29,31 @@ class Benched:
         if directory is not None:
             directory.cleanup()
 
-    def scene(self, *, with_peer):
-        """The scene of `cwts bench`; without the pinned peer a ratio is skipped."""
-        if not with_peer:
-            return Scene(self.scratch, None)
+    def scene_of(self, name):
+        """The scene of `cwts bench` with a goal's peer; where the peer is missing, skipped."""
+        goal = {goal.name: goal for goal in load_goals()}.get(name)
         try:
-            return Scene(self.scratch, openpit.find())
-        except openpit.PeerMissing as error:
+            return Scene(self.scratch, peers.find(goal.peer) if goal and goal.peer else None)
+        except peers.PeerMissing as error:
+            raise NotImplementedError(str(error)) from error
+
+    def sample(self, path):
+        """A public file; where it is absent, skipped."""
+        try:
+            return self.scene_of(None).sample(path)
+        except peers.PeerMissing as error:
             raise NotImplementedError(str(error)) from error
 
     def ratio(self, name):
         """The peer's time over ours, for the goal `name`."""
-        return BENCHES[name](self.scene(with_peer=True)).ratio
+        return self._measured(name).ratio
 
     def figure(self, name):
         """Our own figure for the goal `name`."""
-        return BENCHES[name](self.scene(with_peer=False)).ours
+        return self._measured(name).ours
+
+    def _measured(self, name):
+        try:
+            return BENCHES[name](self.scene_of(name))
+        except peers.PeerMissing as error:  # a sample is absent, say
+            raise NotImplementedError(str(error)) from error

@@ -13,7 +13,19 @@ import click.testing
 import pytest
 
 import cwts
-from cwts.bench import flow, kill, openpit, ours, suite, timing
+from cwts.bench import (
+    decoders,
+    feeds,
+    flow,
+    kill,
+    memory,
+    openpit,
+    ours,
+    peers,
+    rings,
+    suite,
+    timing,
+)
 from cwts.bench.cli import bench
 from cwts.bench.goals import Goal, GoalsError, load_goals, parse_goals
 from cwts.bench.suite import BENCHES, KEYS, Measured, Row, Scene
@@ -205,10 +217,10 @@ def test_json_lines_have_exactly_the_named_keys() -> None:
 def test_a_peer_that_is_not_installed_is_said(
     fakes: dict[str, Measured], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def absent() -> openpit.OpenPit:
-        raise openpit.PeerMissing("openpit is not installed; install it")
+    def absent(_name: str) -> openpit.OpenPit:
+        raise peers.PeerMissing("openpit is not installed; install it")
 
-    monkeypatch.setattr(openpit, "find", absent)
+    monkeypatch.setattr(peers, "find", absent)
     fakes["check_prebuilt"] = Measured(ours=70.0)
     result = run("risk", "--peers", "--json")
     assert result.exit_code == 0
@@ -227,21 +239,32 @@ def test_without_peers_a_ratio_is_not_judged_and_says_so() -> None:
 
 
 def test_another_version_of_the_peer_is_no_peer() -> None:
-    with pytest.raises(openpit.PeerMissing, match=r"openpit is 0\.11\.0"):
+    with pytest.raises(peers.PeerMissing, match=r"openpit is 0\.11\.0"):
         openpit.find(lambda _name: "0.11.0")
 
     def absent(name: str) -> str:
         raise metadata.PackageNotFoundError(name)
 
-    with pytest.raises(openpit.PeerMissing, match="not installed"):
+    with pytest.raises(peers.PeerMissing, match="not installed"):
         openpit.find(absent)
 
 
-def test_the_peer_is_pinned_where_it_is_installed_from() -> None:
+def test_the_peers_are_pinned_where_they_are_installed_from() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert f"openpit=={openpit.VERSION}" in project["project"]["optional-dependencies"]["bench"]
+    extra = project["project"]["optional-dependencies"]["bench"]
     asv = json.loads((ROOT / "asv.conf.json").read_text(encoding="utf-8"))
-    assert asv["matrix"]["req"]["openpit"] == [openpit.VERSION]
+    assert peers.VERSIONS.keys() >= {"openpit", *decoders.DECODERS}
+    for name, version in peers.VERSIONS.items():
+        assert f"{name}=={version}" in extra
+        assert asv["matrix"]["req"][name] == [version]
+
+
+def test_every_peer_of_a_goal_can_be_found_or_says_why_not() -> None:
+    for name in {goal.peer for goal in load_goals()} - {None, *rings.PEERS}:
+        try:
+            assert peers.find(name).name.startswith(name)
+        except peers.PeerMissing as missing:
+            assert f"{name}==" in str(missing)  # noqa: PT017 - either answer is right
 
 
 @pytest.mark.usefixtures("fakes")
@@ -320,10 +343,10 @@ def test_data_is_looked_for_beside_a_checkout_only(tmp_path: Path) -> None:
 def test_without_the_day_generated_flow_of_its_size_is_replayed(tmp_path: Path) -> None:
     made = flow.flow_of_the_day(tmp_path, {"CWTS_DATA": str(tmp_path / "absent")})
     assert made.is_generated
-    result = ours.replay(made, None, tmp_path / "keys").json
+    result = ours.replay(made.path, None, tmp_path / "keys").json
     assert result["events"] == flow.EVENTS
     assert result["orders"] == len(made.orders) > 10_000
-    assert suite._within(result) == made.within
+    assert feeds.within_size_limits(result) == made.within
     assert result["log"] is None
 
 
@@ -371,7 +394,7 @@ def test_a_trial_without_orders_on_both_sides_shows_nothing(kill_seq: int) -> No
 
 
 def test_sides_that_did_different_work_are_not_compared(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
     made = flow.flow_of_the_day(tmp_path, {"CWTS_DATA": str(tmp_path / "absent")})
 
@@ -383,7 +406,43 @@ def test_sides_that_did_different_work_are_not_compared(
         def replay(self, _engine: None, _orders: object) -> int:
             return made.within + 1
 
-    monkeypatch.setattr(suite, "flow_of_the_day", lambda _scratch: made)
     scene = Scene(tmp_path, Lenient())
+    scene.flow = made
     with pytest.raises(suite.WorkDiffersError, match="orders that the peer accepts"):
         BENCHES["replay_no_log"](scene)
+
+
+# Files.
+
+
+def test_the_log_alone_makes_the_same_log(tmp_path: Path) -> None:
+    from cwts import _core
+
+    made = flow.generated_day(tmp_path)
+    head = ours.replay(made.path, tmp_path / "log", tmp_path / "keys").json["log"]
+    paths = [str(tmp_path / name) for name in ("log", "copy", "keys")]
+    again = _core.append_again(*paths)
+    assert (again["entries"], again["root"]) == (head["entries"], head["root"])
+    assert again["ns"] > 0
+    assert _core.verify(paths[1], [])["root"] == head["root"]
+    with pytest.raises(cwts.CwtsError, match="copy"):
+        _core.append_again(*paths)
+
+
+def test_memory_is_that_of_a_process_that_decided_so_many() -> None:
+    assert memory.peak_mb(1_000) > 5
+
+
+LINES = """
+   Compiling cwts-ring
+{"name": "spsc_rtrb", "ours_ns": [1, 2, 3, 4, 5, 6, 7], "peer_ns": [2, 4, 6, 8, 10, 12, 14]}
+{"name": "short", "ours_ns": [1], "peer_ns": [2]}
+"""
+
+
+def test_a_rust_benchmarks_lines_are_pairs() -> None:
+    assert rings.Queues("rtrb", LINES).pairs("spsc_rtrb").ratio == 2
+    with pytest.raises(peers.PeerMissing, match="no line 'mpsc'"):
+        rings.pairs_of(LINES, "mpsc")
+    with pytest.raises(peers.PeerMissing, match="1 and 1 rounds"):
+        rings.pairs_of(LINES, "short")

@@ -15,7 +15,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-__all__ = ["Flow", "PeerOrder", "amzn_day", "data_root", "flow_of_the_day", "generated_day"]
+__all__ = [
+    "Flow",
+    "PeerOrder",
+    "amzn_day",
+    "data_root",
+    "flow_of_the_day",
+    "generated_day",
+    "many_days",
+    "sample_of",
+    "unpacked",
+]
 
 #: An order as the peer's loop gets it: whether it buys, quantity, price in 1e-4 currency units.
 PeerOrder = tuple[bool, int, int]
@@ -61,12 +71,16 @@ def flow_of_the_day(scratch: Path, environment: Mapping[str, str] = os.environ) 
     environment : mapping, optional
         Where ``CWTS_DATA`` is looked up.
     """
+    packed = sample_of(AMZN_PATH, environment)
+    return generated_day(scratch) if packed is None else amzn_day(packed, scratch)
+
+
+def sample_of(path: Path, environment: Mapping[str, str]) -> Path | None:
+    """A public file by its place in the data folder, if it is there."""
     package = Path(__file__).resolve().parent
     root = data_root(environment, (package.parents[2], Path.cwd()))
-    packed = None if root is None else root / AMZN_PATH
-    if packed is not None and packed.is_file():
-        return amzn_day(packed, scratch)
-    return generated_day(scratch)
+    found = None if root is None else root / path
+    return found if found is not None and found.is_file() else None
 
 
 def data_root(environment: Mapping[str, str], places: Iterable[Path]) -> Path | None:
@@ -81,9 +95,7 @@ def data_root(environment: Mapping[str, str], places: Iterable[Path]) -> Path | 
 
 def amzn_day(packed: Path, scratch: Path) -> Flow:
     """The public day, unpacked under its own name: the name tells the ticker and the date."""
-    path = scratch / packed.name.removesuffix(".gz")
-    with gzip.open(packed, "rb") as source, path.open("wb") as target:
-        shutil.copyfileobj(source, target)
+    path = unpacked(packed, scratch)
     with path.open(newline="", encoding="ascii") as file:
         rows = csv.reader(file)
         next(rows)  # the header: this sample has one
@@ -93,6 +105,26 @@ def amzn_day(packed: Path, scratch: Path) -> Flow:
             if kind == LOBSTER_SUBMIT
         )
     return Flow(path, orders, is_generated=False, within_expected=AMZN_WITHIN)
+
+
+def unpacked(packed: Path, scratch: Path) -> Path:
+    """The file without its gzip, under its name without that suffix."""
+    path = scratch / packed.name.removesuffix(".gz")
+    with gzip.open(packed, "rb") as source, path.open("wb") as target:
+        shutil.copyfileobj(source, target)
+    return path
+
+
+def many_days(scratch: Path, days: int, events: int) -> list[Path]:
+    """One generated day under several names."""
+    from cwts import _core
+
+    first = scratch / "day-1.csv"
+    _core.generate(str(first), "csv", profile=PROFILE, events=events, seed=SEED)
+    others = [scratch / f"day-{number}.csv" for number in range(2, days + 1)]
+    for other in others:
+        other.hardlink_to(first)
+    return [first, *others]
 
 
 def generated_day(scratch: Path) -> Flow:
@@ -119,6 +151,8 @@ QTY_MAX = 500
 NOTIONAL_MAX = 150_000
 
 AMZN_PATH = Path("orderflow/lobster/AMZN_2012-06-21_34200000_57600000_message_1.csv.gz")
+DBN_PATH = Path("orderflow/cme_mbo/esh4-glbx-mdp3-20231225.mbo.dbn.zst")
+ITCH_PATH = Path("orderflow/itch50/AMZN_2012-06-21_from_lobster.itch50.gz")
 #: Of its 27,845 orders 210 are larger than `QTY_MAX`, 107 of them larger than `NOTIONAL_MAX` too.
 AMZN_WITHIN = 27_635
 LOBSTER_SUBMIT = "1"

@@ -50,9 +50,9 @@ def trial(desk: Desk, log: str, killer: Killer) -> int:
     """Submit until a kill shows and a while longer; count what was accepted after it."""
     orders = desk.orders()
     with desk.gateway(log) as gateway:
-        submit_all(gateway, orders[:WARM_UP])
+        # They count: on a busy machine the kill may come before the loop has its first turn.
+        decisions = submit_all(gateway, orders[:WARM_UP])
         agent = killer(gateway, desk.scratch / log)
-        decisions: list[cwts.Decision] = []
         deadline = time.monotonic() + PATIENCE_S
         at = 0
         try:

@@ -6,51 +6,44 @@ job, instrument and account built once, results not kept.
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 from collections.abc import Callable, Iterable
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
-from cwts.bench.flow import NOTIONAL_MAX, QTY_MAX, PeerOrder
+from cwts.bench.flow import LOBSTER_SUBMIT, NOTIONAL_MAX, QTY_MAX, PeerOrder
+from cwts.bench.peers import pinned
 
-__all__ = ["VERSION", "OpenPit", "PeerMissing", "find"]
-
-#: A ratio against a moving version is not a figure.
-VERSION = "0.10.0"
-
-
-class PeerMissing(Exception):  # noqa: N818 - a state of the machine, not a fault
-    """The peer cannot be measured here; the text says why and what to do."""
+__all__ = ["OpenPit", "find"]
 
 
 def find(installed: Callable[[str], str] = metadata.version) -> OpenPit:
     """The peer, ready to measure.
+
+    Parameters
+    ----------
+    installed : callable, optional
+        Gives a distribution's version.
 
     Raises
     ------
     PeerMissing
         It is not installed, or in another version than the goals are set against.
     """
-    hint = f"install the extra cwts[bench] or openpit=={VERSION}"
-    try:
-        version = installed("openpit")
-    except metadata.PackageNotFoundError:
-        raise PeerMissing(f"openpit is not installed; {hint}") from None
-    if version != VERSION:
-        raise PeerMissing(f"openpit is {version}, the goals are set against {VERSION}; {hint}")
-    return OpenPit()
+    return OpenPit(pinned("openpit", installed))
 
 
 class OpenPit:
     """An engine with three policies: validation, order rate, order size."""
 
-    name = f"openpit {VERSION}"
-
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
         import openpit
         from openpit import param
         from openpit.pretrade import policies
 
+        self.name = name
         self._openpit = openpit
         self._param = param
         self._policies = policies
@@ -158,6 +151,20 @@ class OpenPit:
                 result.reservation.commit()
                 accepted += 1
         return accepted
+
+    def replay_file(self, engine: Any, path: Path) -> int:
+        """The same from an unpacked LOBSTER file, read as a user would read it."""
+        with path.open(newline="", encoding="ascii") as file:
+            rows = csv.reader(file)
+            next(rows)  # the header: the sample has one
+            return self.replay(
+                engine,
+                (
+                    (direction == "1", int(qty), int(price))
+                    for _, kind, _, qty, price, direction in rows
+                    if kind == LOBSTER_SUBMIT
+                ),
+            )
 
 
 #: So many orders a second that the policy runs and never refuses.

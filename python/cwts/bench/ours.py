@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import cwts
-from cwts.bench.flow import Flow
 
 __all__ = [
     "ORDERS_PER_RUN",
@@ -21,6 +21,7 @@ __all__ = [
     "limits_text",
     "refuse_debug_build",
     "replay",
+    "replay_files",
     "submit_all",
 ]
 
@@ -158,10 +159,21 @@ def cancel_all(gateway: cwts.Gateway, decisions: list[cwts.Decision]) -> None:
     gateway.flush()
 
 
-def replay(flow: Flow, log: Path | None, keys: Path) -> cwts.ReplayResult:
+def replay(path: Path, log: Path | None, keys: Path) -> cwts.ReplayResult:
     """The whole job: open and parse the file, check, log durably if asked to, fold the report."""
     with resources.as_file(resources.files("cwts.bench") / "replay_limits.toml") as limits:
-        return cwts.replay(flow.path, limits, log=log, mapping="all", keep=False, keys=keys)
+        return cwts.replay(path, limits, log=log, mapping="all", keep=False, keys=keys)
+
+
+def replay_files(paths: list[Path], workers: int) -> cwts.ReplayResult:
+    """Several files, each from fresh state, without a log."""
+    with resources.as_file(resources.files("cwts.bench") / "replay_limits.toml") as limits:
+        # Typed loosely as long as several files are on their way into `replay`.
+        replay_several: Any = cwts.replay
+        found: cwts.ReplayResult = replay_several(
+            paths, limits, workers=workers, mapping="all", keep=False
+        )
+        return found
 
 
 #: 32 x 32 holdings: more than a first-level cache holds, fewer than a second-level one.

@@ -6,42 +6,23 @@ Every benchmark is one entry of `BENCHES`, under its goal's name; a test holds t
 from __future__ import annotations
 
 import itertools
-import statistics
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from cwts.bench import kill, openpit, ours
-from cwts.bench.flow import Flow, flow_of_the_day
+from cwts.bench import kill, ours, peers
+from cwts.bench.feeds import FEEDS
 from cwts.bench.goals import Goal
-from cwts.bench.openpit import OpenPit, PeerMissing
-from cwts.bench.timing import PAIRS, PAIRS_MIN, Clock, Job, alternate, cpu, cpu_of_all, quiet, wall
+from cwts.bench.openpit import OpenPit
+from cwts.bench.peers import PeerMissing
+from cwts.bench.scene import Measured, Scene, WorkDiffersError, against, alone, same
+from cwts.bench.timing import Clock, Job, alternate, cpu, quiet
 
 __all__ = ["BENCHES", "KEYS", "Measured", "Row", "Scene", "WorkDiffersError", "measure", "rows"]
 
 Note = Callable[[str], None]
-
-
-class WorkDiffersError(RuntimeError):
-    """The two sides did not do the same work: their times must not be compared."""
-
-
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a benchmark found; `peer` and `ratio` are None where no peer ran.
-
-    `ours` and `peer` are medians, `ours_min` and `peer_min` the best runs.
-    """
-
-    ours: float
-    ours_min: float | None = None
-    peer: float | None = None
-    peer_min: float | None = None
-    ratio: float | None = None
-    is_generated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,38 +60,8 @@ class Row:
         return dict(zip(KEYS, values, strict=True))
 
 
-class Scene:
-    """What the benchmarks of one run share: a directory, the peer, the flow.
-
-    Parameters
-    ----------
-    scratch : Path
-        An empty directory; logs are written and synced here.
-    peer : OpenPit or None
-        The peer, if it is to be measured.
-    pairs : int
-        How often each side runs.
-    """
-
-    def __init__(self, scratch: Path, peer: OpenPit | None, pairs: int = PAIRS) -> None:
-        self.scratch = scratch
-        self.peer = peer
-        self.pairs = pairs
-        self.desk = ours.Desk(scratch)
-        self._numbers = itertools.count()
-
-    @cached_property
-    def flow(self) -> Flow:
-        """The flow of the replays, parsed at its first use."""
-        return flow_of_the_day(self.scratch)
-
-    def new_log(self) -> str:
-        """A name in `scratch` that nobody has used."""
-        return f"log-{next(self._numbers)}"
-
-
 def rows(
-    goals: Iterable[Goal], peers: bool, note: Note, scratch: str | None = None
+    goals: Iterable[Goal], peers_wanted: bool, note: Note, scratch: str | None = None
 ) -> Iterator[Row]:
     """Measures the goals one after the other.
 
@@ -118,7 +69,7 @@ def rows(
     ----------
     goals : iterable of Goal
         What to measure.
-    peers : bool
+    peers_wanted : bool
         Whether to run the peers beside us. Without, ratios are None.
     note : callable
         Takes each sentence on what was left out, and why.
@@ -132,18 +83,30 @@ def rows(
     """
     ours.refuse_debug_build()
     with tempfile.TemporaryDirectory(prefix="cwts-bench-", dir=scratch) as directory:
-        missing = None if peers else "peers are measured only with --peers"
-        peer: OpenPit | None = None
-        if peers:
-            try:
-                peer = openpit.find()
-            except PeerMissing as error:
-                missing = str(error)
-        scene = Scene(Path(directory), peer)
+        scene = Scene(Path(directory), None)
         for goal in goals:
-            if goal.peer is not None and missing is not None:
-                note(f"{goal.name}: no ratio: {missing}")
-            yield Row(goal, peer.name if peer and goal.peer else goal.peer, measure(goal, scene))
+            scene.peer, missing = _peer(goal, wanted=peers_wanted)
+            name = goal.peer if scene.peer is None else scene.peer.name
+            try:
+                found = measure(goal, scene)
+            except PeerMissing as error:
+                found, missing = Measured(ours=None), str(error)
+            if missing is not None:
+                what = "not measured" if found.ours is None else "no ratio"
+                note(f"{goal.name}: {what}: {missing}")
+            yield Row(goal, name, found)
+
+
+def _peer(goal: Goal, *, wanted: bool) -> tuple[Any, str | None]:
+    """The goal's peer, or why there is none."""
+    if goal.peer is None:
+        return None, None
+    if not wanted:
+        return None, "peers are measured only with --peers"
+    try:
+        return peers.find(goal.peer), None
+    except PeerMissing as error:
+        return None, str(error)
 
 
 def measure(goal: Goal, scene: Scene) -> Measured:
@@ -157,15 +120,15 @@ def check_prebuilt(scene: Scene) -> Measured:
         orders = scene.desk.orders()
         ours.submit_all(gateway, orders)  # a desk at work: a working order in every holding
         order = orders[0]
-        _same("check_prebuilt", gateway.check(order).accepted, expected=True)
+        same("check_prebuilt", gateway.check(order).accepted, expected=True)
         us = _timed(cpu, CHECKS, lambda: ours.check_many(gateway, order, _times(CHECKS)))
-        peer = scene.peer
+        peer = scene.peer_as(OpenPit)
         if peer is None:
-            return _alone(us, scene.pairs)
+            return alone(us, scene.pairs)
         engine, theirs = peer.engine(), peer.order(True, ours.QTY, ours.PRICE)
-        _same("check_prebuilt", peer.accepts(engine, theirs), expected=True)
+        same("check_prebuilt", peer.accepts(engine, theirs), expected=True)
         them = _timed(cpu, CHECKS, lambda: peer.check_many(engine, theirs, _times(CHECKS)))
-        return _against(us, them, scene.pairs)
+        return against(us, them, scene.pairs)
 
 
 def build_and_check(scene: Scene) -> Measured:
@@ -173,9 +136,9 @@ def build_and_check(scene: Scene) -> Measured:
     with scene.desk.gateway() as gateway:
         ours.submit_all(gateway, scene.desk.orders())
         us = _timed(cpu, BUILDS, lambda: ours.build_and_check_many(gateway, _times(BUILDS)))
-        peer = scene.peer
+        peer = scene.peer_as(OpenPit)
         if peer is None:
-            return _alone(us, scene.pairs)
+            return alone(us, scene.pairs)
         engine = peer.engine()
         fields = (True, ours.QTY, 0)
         them = _timed(
@@ -183,61 +146,7 @@ def build_and_check(scene: Scene) -> Measured:
             BUILDS,
             lambda: peer.build_and_check_many(engine, fields, ours.PRICE, _times(BUILDS)),
         )
-        return _against(us, them, scene.pairs)
-
-
-def replay_durable(scene: Scene) -> Measured:
-    """The day from file to report, every decision on disk, against the peer's loop."""
-    return _replay(scene, has_log=True)
-
-
-def replay_no_log(scene: Scene) -> Measured:
-    """The day folded without a log, against the peer's loop."""
-    return _replay(scene, has_log=False)
-
-
-def _replay(scene: Scene, *, has_log: bool) -> Measured:
-    flow, peer = scene.flow, scene.peer
-    # The peer stays on one thread and waits for nobody: both clocks agree on it.
-    clock = wall if has_log else cpu_of_all
-    count = len(flow.orders)
-    within = flow.within
-    if flow.within_expected is not None:
-        _same("orders within the peer's limits", within, expected=flow.within_expected)
-
-    def us() -> float:
-        log = scene.scratch / scene.new_log() if has_log else None
-        with quiet():
-            start = clock()
-            result = ours.replay(flow, log, scene.scratch / "keys")
-            elapsed = clock() - start
-        _same("orders replayed", result.json["orders"], expected=count)
-        _same("orders within size limits", _within(result.json), expected=within)
-        _same(
-            "durable", bool(result.json["log"] and result.json["log"]["durable"]), expected=has_log
-        )
-        return elapsed / count
-
-    if peer is None:
-        return _alone(us, scene.pairs, is_generated=flow.is_generated)
-
-    def them() -> float:
-        engine = peer.engine()
-        with quiet():
-            start = clock()
-            accepted = peer.replay(engine, flow.orders)
-            elapsed = clock() - start
-        _same("orders that the peer accepts", accepted, expected=within)
-        return elapsed / count
-
-    return _against(us, them, scene.pairs, is_generated=flow.is_generated)
-
-
-def _within(result: Mapping[str, Any]) -> int:
-    """Orders of our replay that violated neither size limit: the peer's notion of accepted."""
-    size = {"MAX_ORDER_QTY", "MAX_ORDER_NOTIONAL"}
-    masks: dict[str, int] = result["by_mask"]
-    return sum(n for mask, n in masks.items() if not size & set(mask.split("|")))
+        return against(us, them, scene.pairs)
 
 
 def log_cost_ns(scene: Scene) -> Measured:
@@ -252,7 +161,7 @@ def log_cost_ns(scene: Scene) -> Measured:
                     start = cpu()
                     decisions = ours.submit_all(gateway, orders)
                     elapsed = cpu() - start
-                _same("orders accepted", sum(d.accepted for d in decisions), expected=len(orders))
+                same("orders accepted", sum(d.accepted for d in decisions), expected=len(orders))
                 ours.cancel_all(gateway, decisions)
                 return elapsed / len(orders)
 
@@ -284,29 +193,6 @@ def _times(count: int) -> Iterable[None]:
     return itertools.repeat(None, count)
 
 
-def _alone(us: Job, pairs: int, *, is_generated: bool = False) -> Measured:
-    us()
-    times = [us() for _ in range(max(pairs, PAIRS_MIN))]
-    return Measured(statistics.median(times), min(times), is_generated=is_generated)
-
-
-def _against(us: Job, them: Job, pairs: int, *, is_generated: bool = False) -> Measured:
-    found = alternate(us, them, pairs)
-    return Measured(
-        ours=statistics.median(found.a),
-        ours_min=min(found.a),
-        peer=statistics.median(found.b),
-        peer_min=min(found.b),
-        ratio=found.ratio,
-        is_generated=is_generated,
-    )
-
-
-def _same(what: str, value: object, *, expected: object) -> None:
-    if value != expected:
-        raise WorkDiffersError(f"{what}: {value}, expected {expected}")
-
-
 def _rounded(value: float | None) -> float | None:
     """Six significant digits: more would be noise."""
     return None if value is None else float(f"{value:.6g}")
@@ -316,8 +202,8 @@ def _rounded(value: float | None) -> float | None:
 BENCHES: dict[str, Callable[[Scene], Measured]] = {
     "check_prebuilt": check_prebuilt,
     "build_and_check": build_and_check,
-    "replay_durable": replay_durable,
-    "replay_no_log": replay_no_log,
+    "replay_durable": FEEDS["replay_durable"],
+    "replay_no_log": FEEDS["replay_no_log"],
     "log_cost_ns": log_cost_ns,
     "accepted_after_kill": accepted_after_kill,
 }
