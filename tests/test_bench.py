@@ -90,10 +90,21 @@ def test_the_bars_are_those_of_the_design() -> None:
     assert bars == {
         "check_prebuilt": ("ratio >=", 10),
         "build_and_check": ("ratio >=", 25),
-        "replay_durable": ("ratio >=", 15),
-        "replay_no_log": ("ratio >=", 100),
         "log_cost_ns": ("value <=", 50),
         "accepted_after_kill": ("value <=", 0),
+        "replay_no_log": ("ratio >=", 200),
+        "replay_no_log_parsing": ("ratio >=", 200),
+        "replay_durable": ("ratio >=", 25),
+        "replay_durable_parsing": ("ratio >=", 25),
+        "durable_over_log": ("ratio >=", 0.8),
+        "dbn_decisions": ("ratio >=", 0.5),
+        "itch_columns": ("ratio >=", 200),
+        "lobster_columns": ("ratio >=", 2),
+        "two_workers": ("ratio >=", 1.8),
+        "memory_growth": ("value <=", 64),
+        "spsc_rtrb": ("ratio >=", 1),
+        "spsc_array_queue": ("ratio >=", 2),
+        "mpsc_array_queue": ("ratio >=", 1.3),
     }
 
 
@@ -288,7 +299,7 @@ def test_a_missed_goal_ends_in_1_and_shows_in_the_table(fakes: dict[str, Measure
 def test_an_unknown_area_names_the_known_ones() -> None:
     result = run("riks")
     assert result.exit_code == 2
-    assert "audit, kill, replay, risk" in result.stderr
+    assert "audit, feeds, kill, risk" in result.stderr
 
 
 def test_a_row_says_that_its_flow_was_generated() -> None:
@@ -413,6 +424,23 @@ def test_sides_that_did_different_work_are_not_compared(
 
 
 # Files.
+
+
+def test_a_benchmark_that_cannot_run_here_says_why_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, fakes: dict[str, Measured]
+) -> None:
+    def without_data(scene: Scene) -> Measured:
+        scene.sample(Path("absent.dbn"))
+        raise AssertionError
+
+    monkeypatch.setitem(BENCHES, "dbn_decisions", without_data)
+    fakes["memory_growth"] = Measured(ours=1.0)
+    result = run("feeds", "--json")
+    assert result.exit_code == 0
+    assert "dbn_decisions: not measured: absent.dbn is absent; set CWTS_DATA" in result.stderr
+    rows = {row["name"]: row for row in map(json.loads, result.stdout.splitlines())}
+    assert (rows["dbn_decisions"]["ours"], rows["dbn_decisions"]["met"]) == (None, None)
+    assert rows["memory_growth"]["met"] is True
 
 
 def test_the_log_alone_makes_the_same_log(tmp_path: Path) -> None:

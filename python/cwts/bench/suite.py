@@ -202,10 +202,9 @@ def _rounded(value: float | None) -> float | None:
 BENCHES: dict[str, Callable[[Scene], Measured]] = {
     "check_prebuilt": check_prebuilt,
     "build_and_check": build_and_check,
-    "replay_durable": FEEDS["replay_durable"],
-    "replay_no_log": FEEDS["replay_no_log"],
     "log_cost_ns": log_cost_ns,
     "accepted_after_kill": accepted_after_kill,
+    **FEEDS,
 }
 
 #: Keys of a row's JSON, in order.
