@@ -7,7 +7,7 @@ UV := .uv/bin/uv
 PACKAGES := --workspace --exclude cwts-python
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: demo test test-rust test-python check style checkers bench asv clean
+.PHONY: demo test test-rust test-python check style checkers bench asv asv-quick clean
 
 demo: $(UV)
 	$(UV) run --locked --no-dev cwts demo
@@ -43,12 +43,18 @@ checkers: $(UV)
 bench: $(UV)
 	$(UV) run --locked --no-dev --extra bench cwts bench --peers
 
-# The same over commits, as static pages under .asv/html. asv cleans its clone between commits,
-# so the target directory stays outside it.
+# The same over commits, as static pages under .asv/html; figures.html among them loads nothing. asv
+# cleans its clone between commits, so the target directory stays outside it.
 asv: $(UV)
 	$(UV) run --locked --extra bench asv machine --yes
 	CARGO_TARGET_DIR="$${HOME}/.cache/cwts-asv" $(UV) run --locked --extra bench asv run 'HEAD^!'
 	$(UV) run --locked --extra bench asv publish
+	$(UV) run --locked --extra bench python tools/asv_plain.py .asv/results .asv/html
+
+# Each benchmark once, in the environment at hand, and the page that lists them all: nothing is built
+# a second time, and no figure is judged.
+asv-quick: $(UV)
+	$(UV) run --locked --extra bench sh checks/asv.sh
 
 clean:
 	rm -rf .uv .venv target
