@@ -58,7 +58,9 @@ fn rows(batch: &RecordBatch) -> Vec<Row> {
 
 fn table(parts: &[&[Event]], names: &Names) -> RecordBatch {
     let mut columns = EventColumns::with_capacity(0);
-    parts.iter().for_each(|part| columns.extend(part));
+    for part in parts {
+        columns.extend(part);
+    }
     columns.finish(&Dictionaries::of(names)).unwrap()
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StructArray};
-use arrow_schema::Field;
+use arrow_schema::{Field, SchemaRef};
 use cwts_feeds::columnar::{TABLE_ROWS_MAX, event_schema, read_table};
 use cwts_feeds::sniff::Format;
 use cwts_feeds::source::{EventSource as _, Input, InputFacts, OpenOptions, open_events};
@@ -49,7 +49,7 @@ impl Events {
     }
 
     fn __arrow_c_schema__<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyCapsule>> {
-        Ok(to_schema_pycapsule(py, event_schema().as_ref())?)
+        Ok(to_schema_pycapsule(py, self.schema().as_ref())?)
     }
 
     /// The batches themselves: nothing is copied.
@@ -59,7 +59,7 @@ impl Events {
         py: Python<'py>,
         requested_schema: Option<Bound<'py, PyCapsule>>,
     ) -> PyResult<Bound<'py, PyCapsule>> {
-        let field = Field::new_struct("", event_schema().fields().clone(), false);
+        let field = Field::new_struct("", self.schema().fields().clone(), false);
         let arrays = self.batches.clone().into_iter().map(|batch| {
             let array: ArrayRef = Arc::new(StructArray::from(batch));
             Ok(array)
@@ -74,6 +74,12 @@ impl Events {
 
     fn __repr__(&self) -> String {
         format!("<cwts.datasets.Events: {} rows of {}>", self.__len__(), self.facts.format.name())
+    }
+}
+
+impl Events {
+    fn schema(&self) -> SchemaRef {
+        self.batches.first().map_or_else(event_schema, RecordBatch::schema)
     }
 }
 
