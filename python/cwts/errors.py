@@ -11,6 +11,8 @@ from cwts._core import (
     LogFailedError,
     LogInUseError,
     PermissionDeniedError,
+    ProducerError,
+    QueueFullError,
     ScopeError,
     TamperError,
 )
@@ -23,6 +25,8 @@ __all__ = [
     "LogFailedError",
     "LogInUseError",
     "PermissionDeniedError",
+    "ProducerError",
+    "QueueFullError",
     "ScopeError",
     "TamperError",
 ]

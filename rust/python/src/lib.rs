@@ -8,6 +8,7 @@ mod error;
 mod files;
 mod gateway;
 mod order;
+mod producer;
 mod replay;
 mod table;
 
@@ -19,7 +20,7 @@ mod _core {
     #[pymodule_export]
     use crate::error::{
         CwtsError, InputError, LimitsError, LogError, LogFailedError, LogInUseError,
-        PermissionDeniedError, ScopeError, TamperError,
+        PermissionDeniedError, ProducerError, QueueFullError, ScopeError, TamperError,
     };
     #[pymodule_export]
     use crate::files::{
@@ -30,6 +31,8 @@ mod _core {
     use crate::gateway::Gateway;
     #[pymodule_export]
     use crate::order::Order;
+    #[pymodule_export]
+    use crate::producer::Producer;
     #[pymodule_export]
     use crate::replay::{Replay, generate};
     /// `release`, or a benchmark refuses to run.
