@@ -11,9 +11,10 @@
 //!   undecided when the gateway closes, and its caller is told so.
 //! - **Order.** Each producer's orders are decided and logged in the order in which it sent them.
 //! - **Cancels first.** They have a queue of their own, drained before every order, and large
-//!   enough for all that all producers may send. A cancel overtakes its producer's orders only when the
-//!   order that it names is working; else it waits for those that were sent before it, or it would
-//!   miss its order. Halts never come through a queue: the kill page is read before each order.
+//!   enough for all that all producers may send. A cancel overtakes its producer's orders only when
+//!   the order that it names is working; else it waits for those that were sent before it, or it
+//!   would miss its order. Halts never come through a queue: the kill page is read before each
+//!   order.
 //! - **Bounds.** A producer may have [`ORDERS_OPEN_MAX`] orders and [`CANCELS_OPEN_MAX`] cancels
 //!   whose answers nobody took, so an answer always finds room and the gateway never waits for a
 //!   producer. Whatever is full refuses its caller; nothing is dropped.
