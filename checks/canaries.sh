@@ -36,6 +36,12 @@ expect loom "Causality violation" "three_records_through_two_slots" -- \
 expect tsan "data race" "rust/ring/src/spsc.rs:" "}::pop" -- \
     env "$plant" checks/tsan.sh two_pairs_of_threads_lose_nothing
 
+export PLANTED=relaxed_mpsc_publish
+expect loom_mpsc "Causality violation" "two_producers_of_two_records_through_two_slots" -- \
+    env "$plant" checks/loom.sh two_producers_of_two_records_through_two_slots
+expect tsan_mpsc "data race" "rust/ring/src/mpsc.rs:" "}::take" -- \
+    env "$plant" checks/tsan.sh four_threads_lose_nothing
+
 # AddressSanitizer's canary is a program of its own: the ring's own slots are reached through a
 # checked index, so no small change of an ordering takes a pointer out of them.
 RUSTC_BOOTSTRAP=1 rustc --edition 2024 -Zsanitizer=address -Cunsafe-allow-abi-mismatch=sanitizer \

@@ -28,6 +28,7 @@ __all__ = [
     "Gateway",
     "Hold",
     "Order",
+    "Producer",
     "RejectReason",
     "ReplayResult",
     "SuggestedLimits",
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from cwts._whatif import WhatIfResult, awhatif, whatif
     from cwts.gateway import Gateway
     from cwts.orders import ExecReport, Hold
+    from cwts.producer import Producer
     from cwts.reasons import RejectReason
     from cwts.records import DECISION_DTYPE, ORDER_DTYPE
 
@@ -69,6 +71,7 @@ _HOMES: Final = {
     "Hold": ("cwts.orders", "Hold"),
     "ORDER_DTYPE": ("cwts.records", "ORDER_DTYPE"),
     "Order": ("cwts._core", "Order"),
+    "Producer": ("cwts.producer", "Producer"),
     "RejectReason": ("cwts.reasons", "RejectReason"),
     "ReplayResult": ("cwts._replay", "ReplayResult"),
     "SuggestedLimits": ("cwts._suggest", "SuggestedLimits"),

@@ -15,6 +15,8 @@ from cwts._core import (
     LogFailedError,
     LogInUseError,
     PermissionDeniedError,
+    ProducerError,
+    QueueFullError,
     ScopeError,
     TamperError,
 )
@@ -28,6 +30,8 @@ __all__ = [
     "LogFailedError",
     "LogInUseError",
     "PermissionDeniedError",
+    "ProducerError",
+    "QueueFullError",
     "ScopeError",
     "TamperError",
 ]

@@ -18,6 +18,8 @@ from cwts.orders import ExecReport, Hold, Price, price_e9
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from cwts.producer import Producer
+
 __all__ = ["Gateway"]
 
 _T = TypeVar("_T")
@@ -139,6 +141,26 @@ class Gateway:
     async def asubmit_batch(self, orders: Any) -> npt.NDArray[Any]:
         """As `submit_batch`, on a thread."""
         return await asyncio.to_thread(self.submit_batch, orders)
+
+    # Many senders.
+
+    def producer(self, name: str) -> Producer:
+        """Open a named sender whose orders go through a queue of their own, without a lock.
+
+        Parameters
+        ----------
+        name : str
+            Who sends, at most 64 bytes. The log numbers its orders under an id of its own, and goes
+            on with the same id and number after a restart.
+
+        Raises
+        ------
+        ProducerError
+            The name is unfit, or open already, or 64 producers are open.
+        """
+        from cwts.producer import Producer
+
+        return Producer(self._core.producer(name), self._core)
 
     # What the world says.
 

@@ -10,7 +10,9 @@ import os
 import resource
 import signal
 import sys
+import time
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from cwts import _core
@@ -60,6 +62,23 @@ def trade_durably(log: str, keys: str) -> None:
         decision = gateway.submit(buy(1))
         if decision.accepted:
             say(order_id=decision.order_id, seq=decision.order_seq, durable=gateway.durable)
+
+
+def produce_for_ever(log: str, keys: str, *names: str) -> None:
+    """Send from a thread for each name; say now and then how many orders were answered."""
+    gateway = opened(log, keys)
+    answered = [0] * len(names)
+
+    def send(at: int, producer: _core.Producer) -> None:
+        while True:
+            producer.submit(buy(1 + at))
+            answered[at] += 1
+
+    for at, name in enumerate(names):
+        Thread(target=send, args=(at, gateway.producer(name)), daemon=True).start()
+    while True:
+        time.sleep(0.01)
+        say(answered=min(answered))
 
 
 def stand(log: str, keys: str) -> None:

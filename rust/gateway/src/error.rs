@@ -97,6 +97,28 @@ pub enum GatewayError {
     /// The caller cancelled.
     #[error("cancelled")]
     Cancelled,
+    /// A producer's order found no place in front of the gateway; nothing was sent.
+    #[error("producer {producer}: {what} full: {wanted} wanted at once, {bound} places; {cure}")]
+    QueueFull {
+        /// The producer's name.
+        producer: String,
+        /// What is full.
+        what: &'static str,
+        /// Places that the call needs.
+        wanted: usize,
+        /// Places that there are.
+        bound: usize,
+        /// What to do.
+        cure: &'static str,
+    },
+    /// A producer cannot be opened, or is not open any more.
+    #[error("producer {name:?}: {why}")]
+    Producer {
+        /// The name.
+        name: String,
+        /// Why, and what to do.
+        why: String,
+    },
     /// Used after close.
     #[error("the gateway is closed")]
     Closed,
@@ -124,6 +146,8 @@ impl GatewayError {
             Self::Replay(_) => "REPLAY",
             Self::TooManyLiveOrders { .. } => "TOO_MANY_LIVE_ORDERS",
             Self::Cancelled => "CANCELLED",
+            Self::QueueFull { .. } => "QUEUE_FULL",
+            Self::Producer { .. } => "PRODUCER",
             Self::Closed => "CLOSED",
         }
     }

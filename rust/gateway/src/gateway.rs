@@ -1,5 +1,6 @@
 //! The live gateway: one writer that numbers, decides, logs and releases.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,11 +8,12 @@ use cwts_audit::Checkpoint;
 use cwts_audit::holds::HoldsFold;
 use cwts_risk::{Engine, ExecEffect, Outcome, mid};
 use cwts_types::{
-    Body, Control, Decision, Entry, Exec, Gap, Header, Level, Order, Reference, ReleaseDenied,
+    Body, Control, Entry, Exec, Gap, Header, Level, Order, OrderKind, Reference, ReleaseDenied,
     ReleaseMode, Verdict, Violation, producer, reference_flag,
 };
 
 use crate::clock::{Clock, Now};
+use crate::intake::Seat;
 use crate::log::LogTail;
 use crate::{GatewayError, KillSwitch};
 
@@ -29,13 +31,36 @@ pub struct Gateway {
     pub(crate) release: ReleaseMode,
     /// Entries so far of [`producer::GATEWAY`] and [`producer::API`].
     pub(crate) produced: [u64; 2],
+    /// Entries so far of each named producer, by its actor's handle less 1.
+    pub(crate) named: Vec<u64>,
+    /// Named producers that are open, or whose last orders are not decided yet.
+    pub(crate) seats: Vec<Option<Seat>>,
     pub(crate) next_order_id: u64,
     pub(crate) next_index: u64,
-    pub(crate) gap: Option<Gap>,
+    /// Refusals that the log had no room for, by producer.
+    pub(crate) gaps: BTreeMap<u32, Gap>,
     pub(crate) backpressure: u64,
     pub(crate) failed: Option<String>,
     /// Holds that in-process requests became, until their callers ask.
-    pub(crate) tickets: std::collections::BTreeMap<u64, u64>,
+    pub(crate) tickets: BTreeMap<u64, u64>,
+}
+
+/// Who sent an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sender {
+    /// The caller of [`Gateway::submit`].
+    Api,
+    /// A named producer, by its actor's handle.
+    Named(u32),
+}
+
+impl Sender {
+    pub(crate) fn id(self) -> u32 {
+        match self {
+            Self::Api => producer::API,
+            Self::Named(handle) => producer::NAMED + handle,
+        }
+    }
 }
 
 /// What became of one order at the gateway.
@@ -143,6 +168,29 @@ impl Gateway {
     }
 
     pub(crate) fn submit_at(&mut self, order: &Order, now: Now) -> Result<Submitted, GatewayError> {
+        let (submitted, is_logged) = self.decide_logged(order, now, Sender::Api)?;
+        if !is_logged {
+            return Ok(submitted);
+        }
+        let Submitted { outcome, order } = submitted;
+        if outcome.decision.verdict == Verdict::Accept as u8 {
+            return self.release(order, outcome, now);
+        }
+        if self.release == ReleaseMode::Durable && is_cancel(&order) {
+            self.sync()?;
+        }
+        Ok(Submitted { outcome, order })
+    }
+
+    /// Decides, reserves and logs; whoever calls asks the last gate, and waits for the disk if the
+    /// release mode is to wait. `false` beside a refusal that the log had no room for.
+    #[inline(always)]
+    pub(crate) fn decide_logged(
+        &mut self,
+        order: &Order,
+        now: Now,
+        sender: Sender,
+    ) -> Result<(Submitted, bool), GatewayError> {
         self.attend()?;
         let mut order = *order;
         order.ts = now.utc_ns;
@@ -150,37 +198,41 @@ impl Gateway {
             order.order_id = self.take_order_id();
         }
         order.seq = self.next_index();
-        let is_cancel = order.kind == 3 || order.kind == 4;
         if let Some(log) = &mut self.log {
             // Cancels may use the reserve; anything else needs room beyond it.
-            let room = if is_cancel { log.wait_room(2) } else { log.has_room(2) };
+            let room = if is_cancel(&order) { log.wait_room(2) } else { log.has_room(2) };
             if !room {
-                return self.refuse_unlogged(order, now);
+                return Ok((self.refuse_unlogged(order, now, sender)?, false));
             }
         }
-        self.flush_gap(now);
+        self.flush_gaps(now);
         order.seq = self.next_index();
         let outcome = self.engine.decide(&order, false);
-        self.append_pair(&order, &outcome, now)?;
-        if outcome.decision.verdict == Verdict::Accept as u8 {
-            return self.release(order, outcome, now);
-        }
-        if self.release == ReleaseMode::Durable && is_cancel {
-            self.sync()?;
-        }
-        Ok(Submitted { outcome, order })
+        let header = self.header_of(sender, now);
+        self.append_pair(&order, &outcome, header)?;
+        Ok((Submitted { outcome, order }, true))
     }
 
-    /// The last gate: durable if asked for, and no halt since the decision.
+    /// Waits for the disk if asked for, then the last gate.
     fn release(
         &mut self,
         order: Order,
-        mut outcome: Outcome,
+        outcome: Outcome,
         now: Now,
     ) -> Result<Submitted, GatewayError> {
         if self.release == ReleaseMode::Durable {
             self.sync()?;
         }
+        self.last_gate(order, outcome, now)
+    }
+
+    /// An accepted order leaves only if no halt came since its decision.
+    pub(crate) fn last_gate(
+        &mut self,
+        order: Order,
+        mut outcome: Outcome,
+        now: Now,
+    ) -> Result<Submitted, GatewayError> {
         if self.switch.epoch() == self.seen_epoch {
             return Ok(Submitted { outcome, order });
         }
@@ -209,7 +261,7 @@ impl Gateway {
     pub fn on_execution_report(&mut self, exec: &Exec) -> Result<ExecEffect, GatewayError> {
         self.attend()?;
         let now = self.clock.now();
-        self.flush_gap(now);
+        self.flush_gaps(now);
         let exec = Exec { seq: self.next_index(), ts: now.utc_ns, ..*exec };
         self.append(Body::Exec(exec), now, 1)?;
         Ok(self.engine.exec(&exec))
@@ -231,7 +283,7 @@ impl Gateway {
     ) -> Result<(), GatewayError> {
         self.attend()?;
         let now = self.clock.now();
-        self.flush_gap(now);
+        self.flush_gaps(now);
         let ts = ts.unwrap_or(now.utc_ns).min(now.utc_ns);
         let (px, flags) = match last {
             Some(last) => (last, reference_flag::EXTERNAL),
@@ -278,14 +330,21 @@ impl Gateway {
 
     /// A refusal that the log has no room for: counted, and told by a GAP when room returns.
     #[cold]
-    fn refuse_unlogged(&mut self, order: Order, now: Now) -> Result<Submitted, GatewayError> {
+    fn refuse_unlogged(
+        &mut self,
+        order: Order,
+        now: Now,
+        sender: Sender,
+    ) -> Result<Submitted, GatewayError> {
         if let Some(why) = self.log.as_ref().and_then(LogTail::failure) {
             return Err(self.fail(why));
         }
         self.backpressure += 1;
         let utc = i64::try_from(now.utc_ns).unwrap_or(i64::MAX);
-        let gap = self.gap.get_or_insert(Gap {
-            producer: producer::API,
+        let producer = sender.id();
+        // One gap a producer at a time, hence no more than there are producers.
+        let gap = self.gaps.entry(producer).or_insert(Gap {
+            producer,
             count: 0,
             from_ns: utc,
             to_ns: utc,
@@ -306,27 +365,39 @@ impl Gateway {
         Ok(Submitted { outcome, order })
     }
 
-    fn flush_gap(&mut self, now: Now) {
-        if let Some(gap) = self.gap.take()
-            && self.append(Body::Gap(gap), now, 0).is_err()
-        {
-            self.gap = Some(gap);
+    #[inline]
+    pub(crate) fn flush_gaps(&mut self, now: Now) {
+        if !self.gaps.is_empty() {
+            self.log_gaps(now);
         }
+    }
+
+    #[cold]
+    fn log_gaps(&mut self, now: Now) {
+        while let Some((producer, gap)) = self.gaps.pop_first() {
+            if self.append(Body::Gap(gap), now, 0).is_err() {
+                self.gaps.insert(producer, gap);
+                return;
+            }
+        }
+    }
+
+    #[inline]
+    fn header_of(&mut self, sender: Sender, now: Now) -> Header {
+        let Sender::Named(handle) = sender else { return self.header(1, now) };
+        let mut header = Header { producer: sender.id(), actor: handle, ..header_at(now) };
+        // A seat is only made for an actor that is registered, so the count is there.
+        if let Some(count) = self.named.get_mut(handle as usize - 1) {
+            header.producer_seq = *count;
+            *count += 1;
+        }
+        header
     }
 
     pub(crate) fn header(&mut self, who: usize, now: Now) -> Header {
         let producer_seq = self.produced[who];
         self.produced[who] += 1;
-        Header {
-            flags: 0,
-            producer: who as u32,
-            producer_seq,
-            utc_ns: i64::try_from(now.utc_ns).unwrap_or(i64::MAX),
-            mono_ns: now.mono_ns,
-            actor: 0,
-            clock_state: cwts_types::ClockState::Unknown,
-            release_mode: ReleaseMode::None,
-        }
+        Header { producer: who as u32, producer_seq, ..header_at(now) }
     }
 
     /// Appends one entry of producer 0 (the gateway) or 1 (its caller).
@@ -350,9 +421,8 @@ impl Gateway {
         &mut self,
         order: &Order,
         outcome: &Outcome,
-        now: Now,
+        mut header: Header,
     ) -> Result<(), GatewayError> {
-        let mut header = self.header(1, now);
         header.release_mode = self.release;
         let decisions = self.engine.decisions() - 1;
         let Some(log) = &mut self.log else {
@@ -365,6 +435,27 @@ impl Gateway {
         let why = log.failure().unwrap_or_default();
         Err(self.fail(why))
     }
+}
+
+/// A header of nobody's, at this time.
+#[inline]
+fn header_at(now: Now) -> Header {
+    Header {
+        flags: 0,
+        producer: 0,
+        producer_seq: 0,
+        utc_ns: i64::try_from(now.utc_ns).unwrap_or(i64::MAX),
+        mono_ns: now.mono_ns,
+        actor: 0,
+        clock_state: cwts_types::ClockState::Unknown,
+        release_mode: ReleaseMode::None,
+    }
+}
+
+/// Cancels and mass cancels: what no control refuses.
+#[inline]
+pub(crate) fn is_cancel(order: &Order) -> bool {
+    order.kind == OrderKind::Cancel as u8 || order.kind == OrderKind::MassCancel as u8
 }
 
 /// Encodes an order and its decision and pushes them; `decisions` numbers the decision.
@@ -382,58 +473,4 @@ pub(crate) fn push_pair(
         (&decided, &outcome.decision.to_bytes()),
         &outcome.violations,
     )
-}
-
-impl Gateway {
-    pub(crate) fn flush_gap_now(&mut self, now: Now) {
-        self.flush_gap(now);
-    }
-}
-
-impl Gateway {
-    /// Takes in what other processes ask for; an idle gateway is asked to look now and then.
-    ///
-    /// # Errors
-    /// The log has failed.
-    pub fn poll(&mut self) -> Result<(), GatewayError> {
-        self.attend()?;
-        // Whoever removed the page cannot raise ours any more; the request is there all the same.
-        if self.switch.has_files() { self.take_requests() } else { Ok(()) }
-    }
-
-    /// Decides orders as if they were submitted in order, then forgets it; nothing is logged.
-    ///
-    /// # Errors
-    /// The log has failed.
-    pub fn check_batch(&mut self, orders: &[Order]) -> Result<Vec<Decision>, GatewayError> {
-        self.attend()?;
-        let now = self.clock.now();
-        let mut engine = self.engine.clone();
-        let mut out = Vec::with_capacity(orders.len());
-        for (k, order) in orders.iter().enumerate() {
-            let mut order = *order;
-            if order.ts == 0 {
-                order.ts = now.utc_ns;
-            }
-            if order.order_id == 0 {
-                order.order_id = self.next_order_id + k as u64;
-            }
-            out.push(engine.decide(&order, false).decision);
-        }
-        Ok(out)
-    }
-
-    /// Submits one order of a batch: it waits for room in the log instead of being refused.
-    ///
-    /// # Errors
-    /// The log has failed.
-    pub fn submit_waiting(&mut self, order: &Order) -> Result<Submitted, GatewayError> {
-        if let Some(log) = &mut self.log
-            && !log.wait_room(2 + crate::log::RESERVED_SLOTS)
-        {
-            let why = log.failure().unwrap_or_default();
-            return Err(self.fail(why));
-        }
-        self.submit(order)
-    }
 }

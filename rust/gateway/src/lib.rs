@@ -1,10 +1,12 @@
 //! The gateway: ring, risk and audit behind one writer; and the replay of files through it.
 #![forbid(unsafe_code)]
 
+mod batch;
 mod clock;
 mod control;
 mod error;
 mod gateway;
+pub mod intake;
 mod keys;
 mod log;
 mod reader;

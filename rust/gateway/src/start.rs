@@ -84,9 +84,11 @@ impl Gateway {
             holds: HoldsFold::new(),
             release,
             produced: [0; 2],
+            named: Vec::new(),
+            seats: Vec::new(),
             next_order_id: 1,
             next_index: 0,
-            gap: None,
+            gaps: std::collections::BTreeMap::new(),
             backpressure: 0,
             failed: None,
             tickets: std::collections::BTreeMap::new(),
@@ -150,12 +152,14 @@ impl Gateway {
         let mut engine = Engine::new();
         let mut holds = HoldsFold::new();
         let mut produced = [0u64; 2];
+        let mut named: Vec<u64> = Vec::new();
         let mut next_order_id = 1;
         let mut visit = |index: u64, bytes: &[u8]| {
             let entry = Entry::decode(bytes)?;
             if let Some(count) = produced.get_mut(entry.header.producer as usize) {
                 *count = entry.header.producer_seq + 1;
             }
+            crate::intake::fold_producer(&mut named, &entry);
             if let Body::Order(order, _) = &entry.body {
                 next_order_id = next_order_id.max(order.order_id.saturating_add(1));
             }
@@ -186,6 +190,7 @@ impl Gateway {
         gateway.engine = engine;
         gateway.holds = holds;
         gateway.produced = produced;
+        gateway.named = named;
         gateway.next_order_id = next_order_id;
         if let Some(cause) = opened.cause {
             let recovery = Recovery {
@@ -285,7 +290,7 @@ impl Gateway {
         Ok(())
     }
 
-    fn register(
+    pub(crate) fn register(
         &mut self,
         kind: RegisterKind,
         parent: Option<&str>,
@@ -332,7 +337,7 @@ impl Gateway {
         self.attend()?;
         self.write_page()?;
         let now = self.clock.now();
-        self.flush_gap_now(now);
+        self.flush_gaps(now);
         let header = self.header(0, now);
         let dir = self.dir.as_ref().map(|d| d.display().to_string()).unwrap_or_default();
         let Some(log) = self.log.take() else { return Ok(None) };

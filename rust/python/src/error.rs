@@ -29,6 +29,18 @@ create_exception!(
 create_exception!(cwts._core, LogInUseError, LogError, "Another process holds the log.");
 create_exception!(cwts._core, TamperError, LogError, "The log was changed, or set back.");
 create_exception!(cwts._core, PermissionDeniedError, CwtsError, "Who may do what, and with whom.");
+create_exception!(
+    cwts._core,
+    QueueFullError,
+    CwtsError,
+    "A producer's queue is full; nothing was sent. `wanted` and `bound` say by how much."
+);
+create_exception!(
+    cwts._core,
+    ProducerError,
+    CwtsError,
+    "A producer cannot be opened, or is closed."
+);
 create_exception!(cwts._core, ScopeError, CwtsError, "No such scope; `nearest` and `known` help.");
 
 /// What a binding fails with.
@@ -80,6 +92,8 @@ fn raise(py: Python<'_>, error: &GatewayError) -> PyErr {
         | GatewayError::File { .. }
         | GatewayError::Replay(_)
         | GatewayError::TooManyLiveOrders { .. } => InputError::new_err(message),
+        GatewayError::QueueFull { .. } => QueueFullError::new_err(message),
+        GatewayError::Producer { .. } => ProducerError::new_err(message),
         GatewayError::Cancelled | GatewayError::Closed => CwtsError::new_err(message),
     };
     // Attributes on a fresh exception object cannot fail but for lack of memory.
@@ -107,6 +121,10 @@ fn raise(py: Python<'_>, error: &GatewayError) -> PyErr {
         }
         GatewayError::ReplayOnly { key, .. } => {
             let _ = value.setattr("key", *key);
+        }
+        GatewayError::QueueFull { wanted, bound, .. } => {
+            let _ = value.setattr("wanted", *wanted);
+            let _ = value.setattr("bound", *bound);
         }
         GatewayError::Scope(scope) => {
             let _ = value.setattr("nearest", scope.nearest.as_deref());

@@ -20,9 +20,10 @@ use serde_json::json;
 
 use crate::convert::to_py;
 use crate::decision::{Decision, OrderNames};
-use crate::desk::{Inner, names, records_of};
+use crate::desk::{Inner, lock, names, records_of};
 use crate::error::Error;
 use crate::order::Order;
+use crate::producer::{IntakeHost, Producer};
 
 /// One gateway; every method may be called from any thread.
 #[pyclass(frozen, module = "cwts._core")]
@@ -30,24 +31,14 @@ pub(crate) struct Gateway {
     inner: Arc<Mutex<Inner>>,
     switch: Arc<KillSwitch>,
     stop: Arc<AtomicBool>,
+    intake: IntakeHost,
     /// Whether `submit` waits for the disk.
     waits: bool,
 }
 
 impl Gateway {
-    /// The lock, unless a panic left the state half changed: then everything is halted.
     fn lock(&self) -> Result<MutexGuard<'_, Inner>, GatewayError> {
-        self.inner.lock().map_err(|_| {
-            let options = HaltOptions {
-                reason: PANICKED.to_owned(),
-                actor: "gateway".to_owned(),
-                reduce_only: false,
-                allow_reduce: false,
-            };
-            // The page outlives this process, so the next start is halted too.
-            raise(&self.switch, &cwts_gateway::firm(), Some(0), &options);
-            GatewayError::LogFailed { why: PANICKED.to_owned() }
-        })
+        lock(&self.inner, &self.switch)
     }
 }
 
@@ -86,7 +77,8 @@ impl Gateway {
         if options.dir.is_some() {
             attend(Arc::downgrade(&inner), Arc::clone(&stop));
         }
-        Ok(Self { inner, switch, stop, waits: release == ReleaseMode::Durable })
+        let intake = IntakeHost::default();
+        Ok(Self { inner, switch, stop, intake, waits: release == ReleaseMode::Durable })
     }
 
     #[getter]
@@ -184,6 +176,11 @@ impl Gateway {
     ) -> Result<Bound<'py, PyByteArray>, Error> {
         let orders = self.orders_of(table)?;
         self.submit_all(py, orders)
+    }
+
+    /// Opens a named producer: a queue of its own into this gateway.
+    fn producer(&self, py: Python<'_>, name: &str) -> Result<Producer, Error> {
+        py.detach(|| Ok(self.intake.open(&self.inner, &self.switch, name)?))
     }
 
     /// Asks the venue to cancel an order; risk never refuses that.
@@ -373,6 +370,8 @@ impl Gateway {
     fn close<'py>(&self, py: Python<'py>) -> Result<Bound<'py, PyAny>, Error> {
         self.stop.store(true, Ordering::Release);
         let closed = py.detach(|| {
+            // What producers sent before is decided first; what they send from here on is refused.
+            self.intake.stop();
             let core = self.lock()?.core.take();
             core.map(Core::close).transpose()
         })?;
@@ -474,8 +473,6 @@ fn attend(inner: Weak<Mutex<Inner>>, stop: Arc<AtomicBool>) {
     let _ = std::thread::Builder::new().name("cwts-attend".to_owned()).spawn(run);
 }
 
-/// Why a gateway answers nothing any more.
-const PANICKED: &str = "a panic ended the gateway; it is halted";
 /// How often an idle gateway looks at its kill page.
 const ATTEND: Duration = Duration::from_millis(10);
 const _: () = assert!(Verdict::Accept as u8 == 1);

@@ -10,6 +10,7 @@ mod files;
 mod flow;
 mod gateway;
 mod order;
+mod producer;
 mod replay;
 mod run;
 mod table;
@@ -24,7 +25,7 @@ mod _core {
     #[pymodule_export]
     use crate::error::{
         CwtsError, InputError, LimitsError, LogError, LogFailedError, LogInUseError,
-        PermissionDeniedError, ScopeError, TamperError,
+        PermissionDeniedError, ProducerError, QueueFullError, ScopeError, TamperError,
     };
     #[pymodule_export]
     use crate::events::{Events, append_again, read_events};
@@ -39,6 +40,8 @@ mod _core {
     use crate::gateway::Gateway;
     #[pymodule_export]
     use crate::order::Order;
+    #[pymodule_export]
+    use crate::producer::Producer;
     #[pymodule_export]
     use crate::replay::{Replay, asset_class, generate, profiles};
     #[pymodule_export]

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cwts_feeds::sniff::Format;
 use cwts_feeds::source::OpenOptions;
 use cwts_gateway::GatewayError;
-use cwts_gateway::replay::{Mapping, Progress, ReplayInput, ReplayOptions};
+use cwts_gateway::replay::{Mapping, Progress, ReplayInput, ReplayOptions, open_file};
 use cwts_gateway::suggest::{Flow, SuggestOptions, suggest};
 use cwts_gateway::whatif::{WhatIfOptions, whatif_file, whatif_log};
 use pyo3::exceptions::PyTypeError;

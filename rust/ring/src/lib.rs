@@ -1,7 +1,9 @@
 //! Unsafe room 1: memory that two threads or two processes share.
 //!
-//! - [`spsc`]: a bounded queue with one producer and one consumer, which carries every order
-//!   from the gateway's callers to its one writer and every entry from there to the log.
+//! - [`spsc`]: a bounded queue with one producer and one consumer, which carries every entry from
+//!   the gateway's one writer to the log, and every answer to the producer who asked.
+//! - [`mpsc`]: a bounded queue with many producers, which carries their orders to the one writer.
+//! - [`Doorbell`]: waiting at either without losing a call.
 //! - [`KillPage`]: the page of atomics in the log's directory through which `cwts halt DIR` of
 //!   another process stops a running gateway at its next order.
 //!
@@ -13,13 +15,17 @@
 
 #![deny(unsafe_code)]
 
+mod doorbell;
 mod kill_cells;
 #[cfg(not(loom))]
 mod kill_page;
+mod mpsc;
 mod spsc;
 mod sync;
 
+pub use doorbell::Doorbell;
 pub use kill_cells::{ACTIVE, HALTED, KillCellError, RAISE_TRIES_MAX, REDUCE_ONLY, SLOTS};
 #[cfg(not(loom))]
 pub use kill_page::{KillPage, KillPageError, PAGE_SIZE_BYTES, PAGE_VERSION, page_image};
+pub use mpsc::{MpscConsumer, MpscProducer, PushError, mpsc};
 pub use spsc::{CAPACITY_MAX, CapacityError, Consumer, Full, PopError, Producer, spsc};

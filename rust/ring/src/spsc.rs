@@ -245,6 +245,12 @@ impl<T: Copy + Send> Consumer<T> {
         self.take(count, |record| records.push(record))
     }
 
+    /// Whether a record can be taken now.
+    #[inline]
+    pub fn is_ready(&mut self) -> bool {
+        self.ready(1) > 0
+    }
+
     /// Number of slots.
     pub fn capacity(&self) -> usize {
         self.ring.slots.len()
@@ -367,7 +373,7 @@ unsafe impl<T: Send> Sync for Ring<T> {}
 /// A value on 128 bytes of its own: x86 fetches lines of 64 in pairs, and a neighbour's store
 /// would take the line away.
 #[repr(align(128))]
-struct CacheLinePair<T>(T);
+pub(crate) struct CacheLinePair<T>(pub(crate) T);
 
 impl<T> std::ops::Deref for CacheLinePair<T> {
     type Target = T;

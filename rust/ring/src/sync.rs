@@ -1,4 +1,4 @@
-//! The one place that chooses between the standard library's atomics and loom's.
+//! The one place that chooses between the standard library's atomics and threads, and loom's.
 //!
 //! Under `cfg(loom)` every load, store and cell access becomes a step that loom reorders as the
 //! memory model allows; otherwise the names below are the standard ones and cost nothing.
@@ -6,17 +6,27 @@
 #[cfg(loom)]
 pub(crate) use loom::{
     cell::UnsafeCell,
-    sync::Arc,
-    sync::atomic::{AtomicBool, AtomicU64},
+    hint::spin_loop as spin,
+    sync::atomic::{AtomicBool, AtomicU64, fence},
+    sync::{Arc, Mutex},
+    thread::{Thread, current, yield_now},
 };
 #[cfg(not(loom))]
 pub(crate) use std::{
-    sync::Arc,
-    sync::atomic::{AtomicBool, AtomicU64},
+    hint::spin_loop as spin,
+    sync::atomic::{AtomicBool, AtomicU64, fence},
+    sync::{Arc, Mutex},
+    thread::{Thread, current, park_timeout as park, yield_now},
 };
 
 /// The orderings are one enum in both worlds.
 pub(crate) use std::sync::atomic::Ordering;
+
+/// Sleeps until somebody unparks: loom has no clock, so a call that is lost is a deadlock there.
+#[cfg(loom)]
+pub(crate) fn park(_sleep_max: std::time::Duration) {
+    loom::thread::park();
+}
 
 /// `std::cell::UnsafeCell` with loom's two ways in, so that loom can see when an access begins
 /// and ends.

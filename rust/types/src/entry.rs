@@ -33,6 +33,9 @@ pub mod producer {
     pub const API: u32 = 1;
     /// A file replay.
     pub const REPLAY: u32 = 2;
+    /// A producer with a name of its own has the id `NAMED + h`, where `h` (from 1) is the handle
+    /// of the REGISTER entry, of kind actor, that names it: it numbers its entries across restarts.
+    pub const NAMED: u32 = 15;
     /// `step`: decisions only.
     pub const DECIDER: u32 = u32::MAX;
 }
