@@ -26,7 +26,7 @@ pub(crate) struct LimitUse {
 /// One comparison of [`COMPARED`].
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Row {
-    values: Option<Box<Histogram<u64>>>,
+    values: Option<Histogram<u64>>,
     max: i64,
     near: u64,
     /// By place: handles and holdings count up, so this is as long as there are scopes. Apart
@@ -168,7 +168,7 @@ impl Row {
 
     /// Orders compared.
     pub(crate) fn orders(&self) -> u64 {
-        self.values.as_ref().map_or(0, |values| values.len())
+        self.values.as_ref().map_or(0, Histogram::len)
     }
 
     /// The largest value.
@@ -288,11 +288,11 @@ fn unit(control: Control) -> &'static str {
 }
 
 /// Two significant digits over all of i64: 60 kB, whatever is counted.
-fn new_histogram() -> Box<Histogram<u64>> {
+fn new_histogram() -> Histogram<u64> {
     let mut histogram = Histogram::new_with_max(VALUE_MAX, 2)
         .unwrap_or_else(|_| Histogram::new_with_bounds(1, u64::MAX / 2, 2).expect("bounds"));
     histogram.auto(false);
-    Box::new(histogram)
+    histogram
 }
 
 /// Values above it count as it.
@@ -316,7 +316,9 @@ mod tests {
 
     fn row_of(values: &[i64]) -> Row {
         let mut row = Row::default();
-        values.iter().for_each(|v| row.record(*v, 1));
+        for value in values {
+            row.record(*value, 1);
+        }
         row
     }
 
