@@ -174,7 +174,9 @@ impl Decoder for DbnDecoder {
         while ready && out.len() < full {
             let rest = &bytes[consumed..];
             let at = self.offset + consumed as u64;
-            let Some(len) = self.record_len(rest, eof).map_err(|e| e.at(self.counts.records, at))? else {
+            let Some(len) =
+                self.record_len(rest, eof).map_err(|e| e.at(self.counts.records, at))?
+            else {
                 break;
             };
             match rest.first_chunk::<MBO_BYTES>() {

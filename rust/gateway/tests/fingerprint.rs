@@ -56,7 +56,10 @@ fn the_es_day_gives_the_published_decisions() {
     }
     assert_eq!(masks.as_object().unwrap().len(), rows.len());
     let skipped = &found["inputs"][0]["skipped"];
-    assert_eq!((&skipped["SNAPSHOT"], &skipped["NO_FLOW"]), (&8_725.into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&skipped["SNAPSHOT"], &skipped["NO_FLOW"]),
+        (&8_725.into(), &serde_json::Value::Null)
+    );
     assert_eq!(found["anomalies"]["TIME_BACK"], 0);
 }
 

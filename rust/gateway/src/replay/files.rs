@@ -9,11 +9,9 @@ use std::path::{Path, PathBuf};
 
 use cwts_feeds::error::{FeedError, FeedErrorKind};
 use cwts_feeds::event::{Event, Names};
-use cwts_feeds::sniff::Format;
 use cwts_feeds::inject::{Injected, Label};
-use cwts_feeds::source::{
-    AssetClass, EventSource, Input, InputFacts, OpenOptions, open_events,
-};
+use cwts_feeds::sniff::Format;
+use cwts_feeds::source::{AssetClass, EventSource, Input, InputFacts, OpenOptions, open_events};
 
 use super::ReplayInput;
 use crate::GatewayError;

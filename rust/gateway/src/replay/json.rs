@@ -2,8 +2,8 @@
 
 use cwts_audit::Checkpoint;
 use cwts_audit::note::base64_hash;
-use cwts_feeds::inject::Injected;
 use cwts_feeds::decoder::Notice;
+use cwts_feeds::inject::Injected;
 use cwts_types::{CONTROLS, Control};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};

@@ -33,9 +33,9 @@ use cwts_feeds::source::EventSource;
 use cwts_feeds::synth::Label;
 
 pub use again::{AppendedAgain, HELD_BYTES_MAX, append_again};
+pub use files::open_file;
 pub use inject::inject;
 pub use itch_flow::ItchFlow;
-pub use files::open_file;
 pub use merge::CONTINUOUS_FILES_MAX;
 pub use rows::decision_row;
 pub use run::{RUN_LOGS_MAX, RunCheck, check_run, is_run, run_log, seal_run};
