@@ -10,9 +10,10 @@ use cwts_feeds::synth::Label;
 use cwts_risk::Engine;
 use cwts_risk::limits::ReferenceSource;
 use cwts_types::{
-    Body, Entry, Exec, Header, Kill, KillState, Order, OrderKind, Reference, Register,
-    RegisterKind, Scope, Session, entry_flag, exec_type, producer, reference_flag,
+    Body, Entry, Header, Kill, KillState, Order, OrderKind, Reference, Register,
+    RegisterKind, Scope, Session, entry_flag, producer, reference_flag,
 };
+use rustc_hash::FxHashMap;
 
 use super::inputs::{InputState, SharedIds};
 use super::limit_use::LimitUse;
@@ -57,6 +58,8 @@ pub(super) struct Fold<'o> {
     pub(super) denied: LiveOrders,
     /// Live orders of a snapshot: the market's, nobody's.
     pub(super) foreign: LiveOrders,
+    /// The newer ids of working orders, where the market replaced one and the engine did not.
+    pub(super) renamed: FxHashMap<u64, u64>,
     pub(super) stats: ReplayStats,
     pub(super) rows: Option<DecisionRows>,
     pub(super) orders: Vec<u8>,
@@ -101,6 +104,7 @@ impl<'o> Fold<'o> {
             mid: None,
             denied: LiveOrders::default(),
             foreign: LiveOrders::default(),
+            renamed: FxHashMap::default(),
             stats: ReplayStats::new(options),
             rows,
             injected: Vec::new(),
@@ -223,10 +227,13 @@ impl<'o> Fold<'o> {
             _ if event.flags & flag::CONSEQUENCE != 0 => input.consequence += 1,
             _ if event.flags & flag::REPORT != 0 => self.venue_report(event)?,
             _ if event.flags & flag::POSSDUP != 0 => self.possible_duplicate(event)?,
-            EventKind::Add => self.order(event, instrument, OrderKind::New)?,
+            EventKind::Add => {
+                self.order(event, instrument, OrderKind::New)?;
+            }
             EventKind::Replace => self.replace(event, instrument)?,
-            EventKind::Delete | EventKind::Reduce => self.cancel(event, instrument)?,
-            EventKind::Fill => self.fill(event)?,
+            EventKind::Delete | EventKind::Reduce | EventKind::Fill => {
+                self.change(event, instrument)?;
+            }
             EventKind::State => {
                 let phase = u8::try_from(event.qty).unwrap_or(2).min(2);
                 let body = Body::Session(Session { instrument, phase });
@@ -299,7 +306,7 @@ impl<'o> Fold<'o> {
         self.push(Body::Reference(body), producer::REPLAY, event.ts_ns)
     }
 
-    fn parties(&self, event: &Event) -> (u32, u32) {
+    pub(super) fn parties(&self, event: &Event) -> (u32, u32) {
         let pick =
             |list: &[u32], at: u32, other: u32| list.get(at as usize).copied().unwrap_or(other);
         let input = &self.inputs[self.input];
@@ -310,8 +317,9 @@ impl<'o> Fold<'o> {
     }
 
     /// Refuses to go on with more live orders than the bound, before memory does.
-    fn check_live(&self, event: &Event) -> Result<(), GatewayError> {
-        let live = self.engine.known_order_ids() + self.denied.len() + self.foreign.len();
+    pub(super) fn check_live(&self, event: &Event) -> Result<(), GatewayError> {
+        let others = self.denied.len() + self.foreign.len() + self.renamed.len();
+        let live = self.engine.known_order_ids() + others;
         if live <= self.options.max_live {
             return Ok(());
         }
@@ -322,12 +330,13 @@ impl<'o> Fold<'o> {
         })
     }
 
-    fn order(
+    /// Decides a new order or a replace; whether it was accepted.
+    pub(super) fn order(
         &mut self,
         event: &Event,
         instrument: u32,
         kind: OrderKind,
-    ) -> Result<(), GatewayError> {
+    ) -> Result<bool, GatewayError> {
         let (account, strategy) = self.parties(event);
         let is_market = event.flags & flag::UNDEF_PX != 0;
         let ref_id = match kind {
@@ -355,6 +364,7 @@ impl<'o> Fold<'o> {
         self.stats.latency(self.clock.mono_ns() - before, event.ts_ns);
         let accepted = outcome.decision.is_accepted();
         // An id that is added again names the newer order.
+        self.renamed.remove(&event.order_id);
         if accepted {
             self.denied.remove(event.order_id);
             self.foreign.remove(event.order_id);
@@ -371,109 +381,15 @@ impl<'o> Fold<'o> {
             self.orders.extend_from_slice(&order.to_bytes());
             self.decisions.extend_from_slice(&outcome.decision.to_bytes());
         }
-        Ok(())
-    }
-
-    fn replace(&mut self, event: &Event, instrument: u32) -> Result<(), GatewayError> {
-        let target = if event.ref_id == 0 { event.order_id } else { event.ref_id };
-        if self.denied.contains(target) {
-            self.denied.remove(target);
-            self.denied.add(event.order_id, event.qty);
-            self.stats.denied_upstream += 1;
-            return Ok(());
-        }
-        if self.foreign.contains(target) {
-            self.foreign.remove(target);
-            self.foreign.add(event.order_id, event.qty);
-            return Ok(());
-        }
-        if !self.engine.is_working(target) {
-            self.stats.orphans += 1;
-            return Ok(());
-        }
-        let filled = if self.replace_rests { self.engine.filled(target) } else { None };
-        let event = &Event { qty: event.qty.saturating_add(filled.unwrap_or(0)), ..*event };
-        if self.replace_apply {
-            return self.report(event, target, exec_type::REPLACED, event.px, event.qty, 0);
-        }
-        self.order(event, instrument, OrderKind::Replace)?;
-        if self.is_session {
-            return Ok(());
-        }
-        self.report(event, event.order_id, exec_type::REPLACED, 0, 0, 0)
-    }
-
-    fn cancel(&mut self, event: &Event, instrument: u32) -> Result<(), GatewayError> {
-        let off = if event.kind == EventKind::Delete { i64::MAX } else { event.qty };
-        // In a session the venue's reports on it are still to come.
-        let is_denied = if self.is_session {
-            self.denied.contains(event.order_id)
-        } else {
-            self.denied.take(event.order_id, off)
-        };
-        if is_denied {
-            self.stats.denied_upstream += 1;
-            return Ok(());
-        }
-        if self.foreign.take(event.order_id, off) {
-            return Ok(());
-        }
-        let known = self.engine.is_working(event.order_id);
-        if !known {
-            self.stats.orphans += 1;
-            self.stats.label(event.src, "UNKNOWN_ORDER");
-        }
-        let (account, strategy) = self.parties(event);
-        let order = Order {
-            seq: self.index,
-            ts: event.ts_ns,
-            px: 0,
-            qty: if event.kind == EventKind::Reduce { event.qty } else { 0 },
-            order_id: event.order_id,
-            ref_id: event.order_id,
-            instrument,
-            account,
-            strategy,
-            kind: OrderKind::Cancel as u8,
-            side: event.side,
-            type_tif: 2,
-            flags: 0,
-        };
-        self.decide(&order, event.ts_ns)?;
-        self.stats.cancels += 1;
-        Ok(())
-    }
-
-    fn fill(&mut self, event: &Event) -> Result<(), GatewayError> {
-        if self.denied.take(event.order_id, event.qty) {
-            self.stats.denied_upstream += 1;
-            return Ok(());
-        }
-        let Some(cum) = self.engine.filled(event.order_id) else {
-            self.stats.orphans += u64::from(!self.foreign.take(event.order_id, event.qty));
-            return Ok(());
-        };
-        self.stats.fills += 1;
-        let cum = cum.saturating_add(event.qty);
-        self.report(event, event.order_id, exec_type::TRADE, event.px, event.qty, cum)
-    }
-
-    fn report(
-        &mut self,
-        event: &Event,
-        order_id: u64,
-        exec_type: u8,
-        last_px: i64,
-        last_qty: i64,
-        cum_qty: i64,
-    ) -> Result<(), GatewayError> {
-        let exec = Exec { last_px, last_qty, cum_qty, ..self.exec(event, order_id, exec_type) };
-        self.engine.exec(&exec);
-        self.push(Body::Exec(exec), producer::REPLAY, event.ts_ns)
+        Ok(accepted)
     }
 
     /// Decides and logs one order record.
-    fn decide(&mut self, order: &Order, ts: u64) -> Result<cwts_risk::Outcome, GatewayError> {
+    pub(super) fn decide(
+        &mut self,
+        order: &Order,
+        ts: u64,
+    ) -> Result<cwts_risk::Outcome, GatewayError> {
         let mut header = self.header(producer::REPLAY, ts);
         let replayed = !self.is_session;
         if !replayed {

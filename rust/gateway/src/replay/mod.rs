@@ -4,6 +4,7 @@
 //! same input gives the same root on every machine.
 
 mod again;
+mod change;
 mod files;
 mod fold;
 mod inject;
