@@ -463,14 +463,12 @@ def test_memory_is_that_of_a_process_that_decided_so_many() -> None:
 
 LINES = """
    Compiling cwts-ring
-{"name": "spsc_rtrb", "ours_ns": [1, 2, 3, 4, 5, 6, 7], "peer_ns": [2, 4, 6, 8, 10, 12, 14]}
-{"name": "short", "ours_ns": [1], "peer_ns": [2]}
+{"name": "ring_spsc", "ours": 50.0, "peer": "rtrb", "peer_value": 40.0, "median_ratio": 1.3}
 """
 
 
-def test_a_rust_benchmarks_lines_are_pairs() -> None:
-    assert rings.Queues("rtrb", LINES).pairs("spsc_rtrb").ratio == 2
-    with pytest.raises(peers.PeerMissing, match="no line 'mpsc'"):
-        rings.pairs_of(LINES, "mpsc")
-    with pytest.raises(peers.PeerMissing, match="1 and 1 rounds"):
-        rings.pairs_of(LINES, "short")
+def test_a_rust_benchmarks_lines_are_times_and_a_ratio() -> None:
+    queues = rings.Queues("rtrb", LINES)
+    assert queues.against("ring_spsc", "rtrb") == (20, 25, 1.3)
+    with pytest.raises(peers.PeerMissing, match="no line 'ring_mpsc_2' with 'rtrb'"):
+        queues.against("ring_mpsc_2", "rtrb")

@@ -264,14 +264,15 @@ def memory_growth(_scene: Scene) -> Measured:
     return Measured(ours=max(growth), ours_min=min(growth), is_generated=True)
 
 
-def _queue(bench: str) -> Callable[[Scene], Measured]:
+def _queue(queue: str, theirs: str) -> Callable[[Scene], Measured]:
     def measured(scene: Scene) -> Measured:
         peer = scene.peer_as(Queues)
         if peer is None:
             raise scene.missing("our queues are measured beside the peer's, in one process")
-        return Measured.of(peer.pairs(bench))
+        ours_ns, peer_ns, ratio = peer.against(queue, theirs)
+        return Measured(ours_ns, ours_ns, peer_ns, peer_ns, ratio)
 
-    measured.__doc__ = f"The Rust benchmark {bench!r}, in ns a record."
+    measured.__doc__ = f"The Rust benchmark's {queue} against {theirs}, in ns a record."
     return measured
 
 
@@ -287,9 +288,9 @@ FEEDS: dict[str, Callable[[Scene], Measured]] = {
     "lobster_columns": lobster_columns,
     "two_workers": two_workers,
     "memory_growth": memory_growth,
-    "spsc_rtrb": _queue("spsc_rtrb"),
-    "spsc_array_queue": _queue("spsc_array_queue"),
-    "mpsc_array_queue": _queue("mpsc_array_queue"),
+    "spsc_rtrb": _queue("ring_spsc", "rtrb"),
+    "spsc_array_queue": _queue("ring_spsc", "crossbeam ArrayQueue"),
+    "mpsc_array_queue": _queue("ring_mpsc_2", "crossbeam ArrayQueue"),
 }
 
 COLUMN_PAIRS = 51

@@ -1,8 +1,8 @@
 """The queues between threads, against other crates' in one process: a Rust benchmark's own words.
 
-Queues are measured where they are used, in Rust. The benchmark is built from a checkout by cargo
-and prints one JSON object a line: ``{"name": ..., "ours_ns": [...], "peer_ns": [...]}``, the times
-of alternating rounds in ns a record.
+Queues are measured where they are used, in Rust. The benchmark is built from a checkout by cargo,
+runs ours and the peer's in turn, and prints one JSON object a line: `name`, `peer`, `ours` and
+`peer_value` (millions of records a second, the best rounds) and `median_ratio`, ours over theirs.
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from cwts.bench.peers import PeerMissing
-from cwts.bench.timing import PAIRS_MIN, Pairs
 
-__all__ = ["PEERS", "Queues", "find", "pairs_of"]
+__all__ = ["PEERS", "Queues", "find"]
 
 #: The crates, as goals name them.
 PEERS = ("crossbeam", "rtrb")
@@ -28,31 +27,25 @@ class Queues:
 
     def __init__(self, name: str, lines: str) -> None:
         self.name = name
-        self._lines = lines
+        found = (json.loads(line) for line in lines.splitlines() if line.startswith("{"))
+        self._rows: dict[tuple[str, str], dict[str, Any]] = {
+            (row["name"], row["peer"]): row for row in found
+        }
 
-    def pairs(self, bench: str) -> Pairs:
-        """Times of ours and of the peer's queue.
+    def against(self, queue: str, peer: str) -> tuple[float, float, float]:
+        """Ns a record of ours and of the peer's queue at their best, and the ratio of medians.
 
         Raises
         ------
         PeerMissing
             The benchmark has printed no such line.
         """
-        return pairs_of(self._lines, bench)
-
-
-def pairs_of(lines: str, bench: str) -> Pairs:
-    """The times of one benchmark, out of all that was printed."""
-    rows: list[dict[str, Any]] = [
-        json.loads(line) for line in lines.splitlines() if line.startswith("{")
-    ]
-    for row in rows:
-        if row["name"] == bench:
-            ours, theirs = tuple(row["ours_ns"]), tuple(row["peer_ns"])
-            if len(ours) != len(theirs) or len(ours) < PAIRS_MIN:
-                raise PeerMissing(f"{bench}: {len(ours)} and {len(theirs)} rounds are no pairs")
-            return Pairs(ours, theirs)
-    raise PeerMissing(f"the benchmark of the queues printed no line {bench!r}")
+        row = self._rows.get((queue, peer))
+        if row is None:
+            raise PeerMissing(
+                f"the benchmark of the queues printed no line {queue!r} with {peer!r}"
+            )
+        return 1e3 / row["ours"], 1e3 / row["peer_value"], float(row["median_ratio"])
 
 
 def find(name: str) -> Queues:
@@ -75,7 +68,7 @@ def _run(root: Path) -> str:
         raise PeerMissing("cargo is not on PATH: the queues' benchmark is built when it is run")
     command = [cargo, "bench", "--locked", "--quiet", "-p", "cwts-ring", "--bench", "queues"]
     done = subprocess.run(  # noqa: S603 - our own command
-        [*command, "--", "--json"], cwd=root, capture_output=True, text=True, check=False
+        command, cwd=root, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
         raise PeerMissing(f"{' '.join(command)} failed: {done.stderr.strip()[-500:]}")
