@@ -17,7 +17,7 @@ import pytest
 import cwts
 from cli_run import AMZN, DATA, ES, P1, P4, check_schema, cli, needs_amzn, needs_es
 from cwts import audit, datasets
-from cwts._replay import _itch_day, midnight_ns
+from cwts._replay_request import midnight_ns, said_by_name
 from cwts.cli.app import run
 from cwts.cli.fingerprint import differences, letter_counts, mask_counts
 
@@ -307,7 +307,7 @@ def test_itch_that_runs_past_midnight_leaves_no_file(tmp_path: Path) -> None:
     ],
 )
 def test_the_day_of_an_itch_file_is_in_its_name(name: str, day: str | None) -> None:
-    assert _itch_day(name) == day
+    assert said_by_name(name) == (None, day)
 
 
 @needs_amzn

@@ -40,7 +40,7 @@ def promised() -> dict[str, str]:
 
 def fits(value: object, annotation: object) -> bool:
     """Whether a value is what an annotation says, to the depth that annotations have here."""
-    if annotation is Any or (annotation is None and value is None):
+    if annotation in {Any, object} or (annotation is None and value is None):
         return True
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is list:
@@ -48,6 +48,10 @@ def fits(value: object, annotation: object) -> bool:
     if origin is dict:
         return isinstance(value, dict) and all(
             fits(key, parts[0]) and fits(item, parts[1]) for key, item in value.items()
+        )
+    if origin is tuple:
+        return (
+            isinstance(value, tuple) and len(value) == len(parts) and all(map(fits, value, parts))
         )
     if parts:  # a union, or Final
         return any(fits(value, part) for part in parts)
@@ -73,7 +77,17 @@ def answers(  # noqa: PLR0915 - one statement a name of the stub
         with pytest.raises(error) as caught:
             call()
         raised = caught.value
-        for attribute in ("code", "line", "column", "key", "errors", "nearest", "known"):
+        for attribute in (
+            "code",
+            "line",
+            "column",
+            "key",
+            "errors",
+            "nearest",
+            "known",
+            "wanted",
+            "bound",
+        ):
             if f"{name}.{attribute}" in promised():
                 out[f"{name}.{attribute}"] = getattr(raised, attribute)
 
@@ -122,6 +136,17 @@ def answers(  # noqa: PLR0915 - one statement a name of the stub
     ask("Gateway.resume", lambda: gateway.resume(hold, actor="a", approver="b", reason="r"))
     ask("Gateway.handle", lambda: gateway.handle("account", "alpha"))
     ask("Gateway.position", lambda: gateway.position("alpha", "ACME"))
+    producer = ask("Gateway.producer", lambda: gateway.producer("feed-1"))
+    for name in ("name", "id", "open", "is_closed"):
+        ask(f"Producer.{name}", lambda name=name: getattr(producer, name))
+    ask("Producer.submit", lambda: producer.submit(buy(1)))
+    ask("Producer.post", lambda: producer.post(buy(1)))
+    ask("Producer.post_cancel", lambda: producer.post_cancel(5))
+    ask("Producer.post_batch", lambda: producer.post_batch(bytes(64)))
+    ask("Producer.decisions", lambda: producer.decisions(1, 5.0))
+    ask("Producer.decision_records", lambda: producer.decision_records(8, 5.0))
+    refused("QueueFullError", core.QueueFullError, lambda: producer.post_batch(bytes(64 * 50_000)))
+    ask("Producer.close", producer.close)
     ask("Gateway.state", gateway.state)
     ask("Gateway.snapshot", gateway.snapshot)
     ask("Gateway.sync", gateway.sync)
@@ -162,9 +187,27 @@ def answers(  # noqa: PLR0915 - one statement a name of the stub
     out["SynthFlow.__new__"] = stream
     ask("SynthFlow.labels", stream.labels)
     ask("SynthFlow.__arrow_c_stream__", stream.__arrow_c_stream__)
+    events = ask("read_events", lambda: core.read_events(str(flow)))
+    ask("Events.facts", lambda: events.facts)
+    ask("Events.__len__", events.__len__)
+    ask("Events.__arrow_c_schema__", events.__arrow_c_schema__)
+    ask("Events.__arrow_c_stream__", events.__arrow_c_stream__)
+    limits = default_limits()
+    what_if = core.WhatIf(
+        limits, "new.toml", path=str(flow), old=limits, old_path="old.toml", keep=1
+    )
+    suggest = core.Suggest(100_000, path=str(flow))
+    for name, asked, answer in (("WhatIf", what_if, "flips"), ("Suggest", suggest, "toml")):
+        out[f"{name}.__new__"] = asked
+        ask(f"{name}.run", asked.run)
+        ask(f"{name}.events_done", lambda asked=asked: asked.events_done)
+        ask(f"{name}.{answer}", lambda asked=asked, answer=answer: getattr(asked, answer))
+        ask(f"{name}.cancel", asked.cancel)
     ask("decision_stream", lambda: core.decision_stream(replay.orders, replay.decisions))
     of_run = str(root / "run" / "0001")
     core.Replay(default_limits(), "equity.toml", path=str(flow), log=of_run, keys=keys).run()
+    copy = str(root / "copy")
+    ask("append_again", lambda: core.append_again(of_run, copy, keys))
     ask("seal_run", lambda: core.seal_run(str(root / "run"), 1, keys))
     ask("check_run", lambda: core.check_run(str(root / "run"), []))
 
@@ -196,7 +239,10 @@ def test_what_comes_out_is_what_is_promised(name: str, answers: dict[str, object
 
 @pytest.mark.parametrize(
     ("value", "annotation"),
-    [(True, int), (1, bool), (None, int), ([1], list[str]), ({"a": 1}, dict[str, str]), ("", None)],
+    [
+        *((True, int), (1, bool), (None, int), ([1], list[str]), ({"a": 1}, dict[str, str])),
+        *(("", None), ((1, "a"), tuple[int, int]), ((1,), tuple[int, int])),
+    ],
 )
 def test_a_wrong_answer_would_be_seen(value: object, annotation: object) -> None:
     assert not fits(value, annotation)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from cwts._replay_against import merged_against_limits
+
 __all__ = ["merged"]
 
 Object = dict[str, Any]
@@ -74,6 +76,7 @@ def merged(
         "denials_total": sum(run["denials_total"] for run in runs),
         "labels": [label for run in runs for label in run["labels"]],
         "limit_use": _limit_use(runs),
+        "against_limits": merged_against_limits(runs),
         "controls": first["controls"],
         "warnings": [
             text if text.startswith(path) else f"{path}: {text}"

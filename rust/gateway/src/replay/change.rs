@@ -1,8 +1,8 @@
 //! Rows that change an order: replaces, cancels and fills.
 //!
 //! Invariant: a market may give a replaced order a new id. Where the engine took the replace as an
-//! order it knows both ids; where it did not (`replace = "apply"`, or a replace that was refused) the
-//! fold remembers the new one for as long as the order works.
+//! order it knows both ids; where it did not (`replace = "apply"`, or a replace that was refused)
+//! the fold remembers the new one for as long as the order works.
 
 use cwts_feeds::event::{Event, EventKind};
 use cwts_types::{Body, Exec, Order, OrderKind, exec_type, producer};
