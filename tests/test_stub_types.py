@@ -60,7 +60,7 @@ def fits(value: object, annotation: object) -> bool:
 
 
 @pytest.fixture(scope="module")
-def answers(  # noqa: PLR0915 - one statement a name of the stub
+def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, object]:
     """One answer of every name that the stub promises."""

@@ -200,7 +200,7 @@ impl<'a> OpenedEvents<'a> {
             Format::Parquet => {
                 let bytes = feed.read_to_end(BUFFERED_BYTES_MAX.min(options.max_bytes))?;
                 let facts = feed.facts(format, Counts::default());
-                let events = ParquetEvents::of_bytes(bytes, facts, options)?;
+                let events = ParquetEvents::of_bytes(bytes, &facts, options)?;
                 return Ok(Self { format, pipe: Pipe::Parquet(Box::new(events)) });
             }
             // `check_decoded` has refused these; said again so that no format can slip through.

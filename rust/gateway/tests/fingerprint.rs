@@ -1,4 +1,5 @@
 //! The published decisions of a real day come out exactly.
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 use std::path::PathBuf;
 

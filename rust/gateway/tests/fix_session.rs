@@ -41,7 +41,7 @@ fn message(second: usize, fields: &str) -> String {
 fn log(messages: &[&str]) -> Vec<u8> {
     let sent = "49=ME|56=VENUE|55=AAPL|54=1";
     let lines = messages.iter().enumerate().map(|(at, fields)| {
-        let (kind, fields) = fields.split_once('|').unwrap();
+        let (kind, fields) = fields.split_once('|').expect("a type and its fields");
         message(at, &format!("{kind}|{sent}|{fields}"))
     });
     lines.collect::<String>().into_bytes()
@@ -58,9 +58,9 @@ fn run(bytes: Vec<u8>, strict: bool) -> Result<Value, GatewayError> {
 
 /// The decisions of a log: a mask an order.
 fn masks(messages: &[&str]) -> Vec<(String, u64)> {
-    let found = run(log(messages), false).unwrap();
-    let masks = found["by_mask"].as_object().unwrap();
-    masks.iter().map(|(mask, count)| (mask.clone(), count.as_u64().unwrap())).collect()
+    let found = run(log(messages), false).expect("a log");
+    let masks = found["by_mask"].as_object().expect("masks");
+    masks.iter().map(|(mask, count)| (mask.clone(), count.as_u64().expect("a count"))).collect()
 }
 
 fn counted(rows: &[(&str, u64)]) -> Vec<(String, u64)> {

@@ -1,4 +1,5 @@
 //! Generated flow as an ITCH file: its labels name records of the file, and are found in it.
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 use std::path::PathBuf;
 

@@ -52,7 +52,11 @@ impl Replay {
         mapping=None, log=None, keys=None, decisions=None, keep=false, halt_at=None, profile=None,
         events=0, seed=0, anomalies=false, instruments=8, strict=false, observe=false,
         inject=None, more=Vec::new(), keep_max=None, max_live=None, max_bytes=None))]
-    #[expect(clippy::too_many_arguments, reason = "one argument an option of the replay")]
+    #[expect(
+        clippy::too_many_arguments,
+        clippy::fn_params_excessive_bools,
+        reason = "one argument an option of the replay, all by keyword"
+    )]
     fn new(
         limits: Vec<u8>,
         limits_path: &str,

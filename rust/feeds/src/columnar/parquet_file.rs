@@ -30,7 +30,7 @@ impl ParquetEvents {
     /// Reads `bytes`, whose origin `facts` tells.
     pub(crate) fn of_bytes(
         bytes: Vec<u8>,
-        facts: InputFacts,
+        facts: &InputFacts,
         options: &OpenOptions,
     ) -> Result<Self, FeedError> {
         check_footer(&mut io::Cursor::new(&bytes))?;
@@ -52,12 +52,12 @@ impl ParquetEvents {
             counts: crate::decoder::Counts::default(),
             sha256,
         };
-        Self::open(FileChunks { file: Arc::new(Mutex::new(file)), bytes }, facts, options)
+        Self::open(FileChunks { file: Arc::new(Mutex::new(file)), bytes }, &facts, options)
     }
 
     fn open(
         chunks: impl ChunkReader + Clone + 'static,
-        facts: InputFacts,
+        facts: &InputFacts,
         options: &OpenOptions,
     ) -> Result<Self, FeedError> {
         let builder =
@@ -84,7 +84,7 @@ impl ParquetEvents {
         })?;
         let mut rows = BatchRows::new(options.symbol.as_deref());
         rows.note_ignored(ignored);
-        Ok(Self { batches, rows, facts, done: false })
+        Ok(Self { batches, rows, facts: *facts, done: false })
     }
 
     pub(crate) fn next_batch(&mut self, out: &mut Vec<Event>) -> Result<bool, FeedError> {

@@ -10,8 +10,8 @@ use cwts_feeds::synth::Label;
 use cwts_risk::Engine;
 use cwts_risk::limits::ReferenceSource;
 use cwts_types::{
-    Body, Entry, Header, Kill, KillState, Order, OrderKind, Reference, Register,
-    RegisterKind, Scope, Session, entry_flag, producer, reference_flag,
+    Body, Entry, Header, Kill, KillState, Order, OrderKind, Reference, Register, RegisterKind,
+    Scope, Session, entry_flag, producer, reference_flag,
 };
 use rustc_hash::FxHashMap;
 

@@ -20,7 +20,7 @@ use crate::GatewayError;
 /// An input that was read to its end.
 pub(super) struct InputDone {
     pub(super) path: String,
-    pub(super) facts: InputFacts,
+    pub(super) facts: Box<InputFacts>,
     pub(super) ignored: Vec<String>,
     pub(super) injected: Option<Injected>,
 }

@@ -19,7 +19,7 @@ use crate::GatewayError;
 /// What follows a batch.
 pub(super) enum After {
     More,
-    End(InputFacts, Vec<String>, Option<Injected>),
+    End(Box<InputFacts>, Vec<String>, Option<Injected>),
     Failed(FeedError),
 }
 
@@ -217,7 +217,7 @@ impl Decoding {
             Ok(true) => After::More,
             Ok(false) => {
                 let ignored = self.source.ignored_columns().to_vec();
-                After::End(facts, ignored, self.source.injected())
+                After::End(Box::new(facts), ignored, self.source.injected())
             }
             Err(error) => After::Failed(error),
         };

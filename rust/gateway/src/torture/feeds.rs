@@ -10,9 +10,12 @@ use std::io::{Cursor, Read};
 use cwts_feeds::columnar::ArrowDecoder;
 use cwts_feeds::compress::{Compression, Decompressor, sniff_compression};
 use cwts_feeds::csv::CsvDecoder;
+use cwts_feeds::dbn::DbnDecoder;
 use cwts_feeds::decoder::{BATCH_EVENTS, Decoder};
 use cwts_feeds::error::FeedError;
 use cwts_feeds::event::{Event, Names};
+use cwts_feeds::fix::FixDecoder;
+use cwts_feeds::itch::ItchDecoder;
 use cwts_feeds::lobster::LobsterDecoder;
 use cwts_feeds::sniff::Format;
 use cwts_feeds::source::{EventSource, Input, OpenOptions, open_events};
@@ -29,6 +32,19 @@ pub(super) fn csv(bytes: &[u8]) -> Result<Outcome, String> {
 
 pub(super) fn arrow(bytes: &[u8]) -> Result<Outcome, String> {
     pushed(bytes, &|| Box::new(ArrowDecoder::new(Some("AMZN"))))
+}
+
+pub(super) fn dbn(bytes: &[u8]) -> Result<Outcome, String> {
+    pushed(bytes, &|| Box::new(DbnDecoder::new()))
+}
+
+pub(super) fn itch(bytes: &[u8]) -> Result<Outcome, String> {
+    pushed(bytes, &|| Box::new(ItchDecoder::new(MIDNIGHT_NS)))
+}
+
+pub(super) fn fix(bytes: &[u8]) -> Result<Outcome, String> {
+    pushed(bytes, &|| Box::new(FixDecoder::new(true)))?;
+    pushed(bytes, &|| Box::new(FixDecoder::new(false)))
 }
 
 pub(super) fn parquet(bytes: &[u8]) -> Result<Outcome, String> {

@@ -14,6 +14,7 @@ mod planted;
 mod samples;
 mod seeds;
 mod texts;
+mod venues;
 
 use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
@@ -117,6 +118,27 @@ pub static TARGETS: &[Target] = &[
         seeds: seeds::parquet,
         tokens: seeds::PARQUET_TOKENS,
         check: feeds::parquet,
+    },
+    Target {
+        name: "dbn",
+        about: "Databento DBN, schema mbo",
+        seeds: venues::dbn,
+        tokens: venues::DBN_TOKENS,
+        check: feeds::dbn,
+    },
+    Target {
+        name: "itch",
+        about: "NASDAQ ITCH 5.0",
+        seeds: venues::itch,
+        tokens: venues::ITCH_TOKENS,
+        check: feeds::itch,
+    },
+    Target {
+        name: "fix",
+        about: "FIX logs, lenient and strict",
+        seeds: venues::fix,
+        tokens: venues::FIX_TOKENS,
+        check: feeds::fix,
     },
     Target {
         name: "packed",

@@ -13,6 +13,7 @@ fn seeds() -> Vec<Vec<u8>> {
     vec![record]
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the signature of every check")]
 fn check(bytes: &[u8]) -> Result<Outcome, String> {
     let Some(rest) = bytes.strip_prefix(MAGIC) else { return Ok(Outcome::refused("no magic")) };
     let Some((length, payload)) = rest.split_first_chunk::<4>() else {

@@ -11,17 +11,24 @@ use cwts_feeds::csv_rows::{csv_header, write_csv_rows};
 use cwts_feeds::event::{Event, EventKind, Names};
 use cwts_feeds::synth::{Options, Profile, Synth};
 
+use super::venues;
+
 /// The formats' own seeds behind each other, for the sniffer.
 pub(super) fn any_format() -> Vec<Vec<u8>> {
-    let mut all: Vec<Vec<u8>> =
-        [lobster(), csv(), arrow(), parquet(), packed()].into_iter().flatten().collect();
-    all.extend([
-        b"DBN\x01\0\0\0\0".to_vec(),
-        b"\0\x0cS\0\0\0\0\0\0\0\0\0\0O\0\0".to_vec(),
-        b"8=FIX.4.4\x019=65\x0135=D\x0110=000\x01".to_vec(),
-        b"{\"ts\":1}\n".to_vec(),
-        b"100,1,99,2\n".to_vec(),
-    ]);
+    let mut all: Vec<Vec<u8>> = [
+        lobster(),
+        csv(),
+        arrow(),
+        parquet(),
+        packed(),
+        venues::dbn(),
+        venues::itch(),
+        venues::fix(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    all.extend([b"{\"ts\":1}\n".to_vec(), b"100,1,99,2\n".to_vec()]);
     all
 }
 
@@ -94,7 +101,7 @@ pub(super) fn parquet() -> Vec<Vec<u8>> {
 
 pub(super) fn packed() -> Vec<Vec<u8>> {
     let rows = csv().into_iter().next().unwrap_or_default();
-    let packers: [fn(&[u8]) -> Result<Vec<u8>>; 4] = [gzip, zstd, xz, deflated];
+    let packers: [Packer; 4] = [gzip, zstd, xz, deflated];
     let mut all: Vec<Vec<u8>> = packers.into_iter().flat_map(|pack| pack(&rows)).collect();
     if let (Ok(deflated), [gzip, zstd, ..]) = (deflated(&rows), &all[..]) {
         // Two members; two frames behind one that is skipped.
@@ -108,6 +115,8 @@ pub(super) fn packed() -> Vec<Vec<u8>> {
     all.remove(3.min(all.len().saturating_sub(1)));
     all
 }
+
+type Packer = fn(&[u8]) -> Result<Vec<u8>>;
 
 fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::new(6));
@@ -148,7 +157,7 @@ fn zip(bytes: &[u8], packed: &[u8], method: u16) -> Vec<u8> {
 }
 
 /// A short stretch of generated flow.
-fn flow() -> (Vec<Event>, Names) {
+pub(super) fn flow() -> (Vec<Event>, Names) {
     let options = Options { instruments: 2, accounts: 3, strategies: 2, ..Options::default() };
     let mut events = Vec::new();
     match Synth::new(Profile::equity_liquid(), SEED, options) {
