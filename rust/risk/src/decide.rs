@@ -23,7 +23,9 @@ impl Engine {
     pub fn check(&self, order: &Order) -> Outcome {
         let ts = order.ts.max(self.last_ts);
         match order.order_kind() {
-            Some(OrderKind::Cancel | OrderKind::MassCancel) => self.cancel_outcome(order),
+            Some(OrderKind::Cancel | OrderKind::MassCancel) => {
+                self.cancel_outcome(order, self.resolve(order.ref_id).is_some())
+            }
             _ => {
                 let found = self.evaluate_live(order, ts);
                 self.outcome(order, ts, &found)
@@ -66,8 +68,9 @@ impl Engine {
         self.decisions += 1;
         match order.order_kind() {
             Some(OrderKind::Cancel | OrderKind::MassCancel) => {
-                let outcome = self.cancel_outcome(order);
-                self.pass_cancel(order, ts, replayed);
+                let target = self.resolve(order.ref_id);
+                let outcome = self.cancel_outcome(order, target.is_some());
+                self.pass_cancel(order, target, ts, replayed);
                 outcome
             }
             _ => {
@@ -136,10 +139,11 @@ impl Engine {
         Outcome { decision, violations }
     }
 
-    fn cancel_outcome(&self, order: &Order) -> Outcome {
+    /// A cancel passes; `is_known` says whether it names a working order.
+    fn cancel_outcome(&self, order: &Order, is_known: bool) -> Outcome {
         let decision = self.blank(order, Verdict::CancelPassed);
         let is_mass = order.kind == OrderKind::MassCancel as u8;
-        if is_mass || self.resolve(order.ref_id).is_some() {
+        if is_mass || is_known {
             return Outcome { decision, violations: Vec::new() };
         }
         let violation = Violation {
@@ -169,17 +173,17 @@ impl Engine {
         self.replacing.get(&id).map_or(&[], |replacing| replacing.pending.as_slice())
     }
 
-    fn pass_cancel(&mut self, order: &Order, ts: u64, replayed: bool) {
+    fn pass_cancel(&mut self, order: &Order, target: Option<u64>, ts: u64, replayed: bool) {
         self.counters.cancels += 1;
-        let target = self.resolve(order.ref_id);
         if target.is_none() && order.kind == OrderKind::Cancel as u8 {
             self.counters.unknown_orders += 1;
         }
         // The rate counts what leaves: a cancel does, and is never refused for it.
-        let working = target.and_then(|id| self.working.get(&id)).copied();
-        let account = working.map_or(order.account, |w| w.account);
-        let strategy = working.map_or(order.strategy, |w| w.strategy);
-        let instrument = working.map_or(order.instrument, |w| w.instrument);
+        let working = target.and_then(|id| self.working.get(&id));
+        let (account, strategy, instrument) = working
+            .map_or((order.account, order.strategy, order.instrument), |working| {
+                (working.account, working.strategy, working.instrument)
+            });
         self.count_message(account, strategy, instrument, ts, false);
         if let (true, Some(id)) = (replayed, target) {
             // A replayed cancel with a quantity takes off only that much.
@@ -243,13 +247,12 @@ impl Engine {
         };
         // An id that is used twice: the older order's reservation goes first, or it would stay
         // reserved for ever. Duplicate client ids are refused upstream.
-        if self.working.contains_key(&order.order_id) {
-            self.release(order.order_id, false);
+        if let Some(older) = self.working.insert(order.order_id, working) {
+            self.end(order.order_id, older, false);
         }
         self.forget(order.order_id);
-        let (qty, n) = working.reserved(&[]);
-        self.reserve(index, working.is_buy(), qty, n, 1);
-        self.working.insert(order.order_id, working);
+        // The evaluation priced it by the same rule.
+        self.reserve(index, working.is_buy(), order.qty, found.n, 1);
     }
 }
 

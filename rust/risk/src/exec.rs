@@ -133,14 +133,28 @@ impl Engine {
     }
 
     fn fill(&mut self, id: u64, exec: &Exec) -> ExecEffect {
-        let Some(working) = self.working.get(&id).copied() else { return ExecEffect::UnknownOrder };
-        let (cum, filled) = filled(&working, exec);
+        let Some(working) = self.working.get_mut(&id) else { return ExecEffect::UnknownOrder };
+        let (cum, filled) = filled(working, exec);
         if filled == 0 {
             return ExecEffect::Applied;
         }
-        let ordered = working.ordered(self.pending(id, &working));
-        self.change_working(id, |working, _| working.cum = cum);
-        self.book(&working, filled, exec.last_px);
+        let ordered = if working.was_replaced {
+            let working = *working;
+            let ordered = working.ordered(self.pending(id, &working));
+            self.change_working(id, |working, _| working.cum = cum);
+            self.book(&working, filled, exec.last_px);
+            ordered
+        } else {
+            // One version only, as almost all have: nothing to look up beside the order.
+            let (qty_before, n_before) = working.reserved(&[]);
+            working.cum = cum;
+            let working = *working;
+            let (qty, n) = working.reserved(&[]);
+            let (holding, is_buy) = (working.holding, working.is_buy());
+            self.reserve(holding, is_buy, qty - qty_before, n - n_before, 0);
+            self.book(&working, filled, exec.last_px);
+            working.terms.qty
+        };
         if cum >= ordered {
             self.release(id, true);
         }
@@ -216,7 +230,13 @@ impl Engine {
     /// Ends a working order and frees what it still reserves. `may_fill`: the venue had it, so a
     /// fill may still be on its way.
     pub(crate) fn release(&mut self, id: u64, may_fill: bool) {
-        let Some(mut working) = self.working.remove(&id) else { return };
+        if let Some(working) = self.working.remove(&id) {
+            self.end(id, working, may_fill);
+        }
+    }
+
+    /// What [`Engine::release`] does to an order that has left the table.
+    pub(crate) fn end(&mut self, id: u64, mut working: Working, may_fill: bool) {
         let pending = self.pending(id, &working);
         let ordered = working.ordered(pending);
         let (qty, n) = working.reserved(pending);

@@ -104,7 +104,8 @@ impl Engine {
 
     /// What is filled of a working order.
     pub fn filled(&self, order_id: u64) -> Option<i64> {
-        let id = self.resolve(order_id)?;
-        self.working.get(&id).map(|working| working.cum)
+        let by_its_own_id = self.working.get(&order_id);
+        let working = by_its_own_id.or_else(|| self.working.get(self.replaces.get(&order_id)?));
+        working.map(|working| working.cum)
     }
 }

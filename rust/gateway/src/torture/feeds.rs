@@ -43,8 +43,9 @@ pub(super) fn itch(bytes: &[u8]) -> Result<Outcome, String> {
 }
 
 pub(super) fn fix(bytes: &[u8]) -> Result<Outcome, String> {
-    pushed(bytes, &|| Box::new(FixDecoder::new(true)))?;
-    pushed(bytes, &|| Box::new(FixDecoder::new(false)))
+    pushed(bytes, &|| Box::new(FixDecoder::new(false)))?;
+    // The strict one says what it refuses.
+    pushed(bytes, &|| Box::new(FixDecoder::new(true)))
 }
 
 pub(super) fn parquet(bytes: &[u8]) -> Result<Outcome, String> {

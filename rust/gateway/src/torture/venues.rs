@@ -10,8 +10,11 @@ use super::feeds::MIDNIGHT_NS;
 use super::seeds::flow;
 
 pub(super) fn itch() -> Vec<Vec<u8>> {
-    let (mut events, names) = flow();
-    // The format's times are of one day.
+    let (mut events, mut names) = flow();
+    // The format's times are of one day, and its symbols have eight letters.
+    for name in &mut names.instruments {
+        name.truncate(8);
+    }
     for event in &mut events {
         event.ts_ns = MIDNIGHT_NS + event.ts_ns % DAY_NS;
     }
