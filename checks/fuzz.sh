@@ -8,7 +8,7 @@
 # Exit: 0 clean, 1 something was found, 2 it could not be built or started.
 set -u
 cd "$(dirname "$0")/.."
-seconds=${1:-5}
+seconds=${1:-3}
 [ $# -eq 0 ] || shift
 export RUSTC_BOOTSTRAP=1
 flags="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4
