@@ -1,10 +1,10 @@
 #!/bin/sh
 # Every checker and then every canary; prints each stage's seconds, fails if one of them did.
-# usage: checks/all.sh [STAGE...]
+# usage: checks/all.sh [STAGE...]; fuzz is one that must be named, because its build takes minutes
 set -u
 cd "$(dirname "$0")/.."
 failed=""
-for stage in ${*:-loom tsan asan fuzz canaries mutants}; do
+for stage in ${*:-loom tsan asan canaries mutants}; do
     start=$(date +%s)
     status=0
     "checks/$stage.sh" || status=$?
