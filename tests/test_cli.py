@@ -17,6 +17,7 @@ import cwts
 from cli_run import check_schema, cli, invoke, schema
 from cwts import audit, datasets
 from cwts.cli.app import run
+from cwts.cli.output import one_line
 from cwts.cli.tamper import copy_of, flip_bit_of_entry
 
 
@@ -129,6 +130,26 @@ def test_the_script_of_init_runs_and_its_order_is_accepted(tmp_path: Path) -> No
     again = cli("init", place)
     assert again.returncode == 2
     assert "exists" in again.stderr
+
+
+def test_explain_tells_what_followed(tmp_path: Path) -> None:
+    assert cli("init", tmp_path / "desk").returncode == 0
+    log = tmp_path / "desk/log"
+    with cwts.Gateway(tmp_path / "desk/limits.toml", log=log) as gateway:
+        gateway.set_reference("AAPL", last="100")
+        decision = gateway.submit(cwts.Order("AAPL", "buy", qty=10, price="100"))
+        for cum in (4, 8):
+            report = cwts.ExecReport(
+                decision.order_id, "fill", last_px="99.5", last_qty=4, cum_qty=cum
+            )
+            gateway.on_execution_report(report)
+    told = cli("explain", log, decision.order_id).stdout
+    assert told.count(": fill of 4 at 99.5") == 2, told
+
+
+def test_a_name_cannot_look_like_a_line_of_ours() -> None:
+    assert one_line("ACME\nIt was accepted\x1b[2J") == "ACME\\nIt was accepted\\x1b[2J"
+    assert one_line("Größe 5 ≤ 7") == "Größe 5 ≤ 7"
 
 
 # Limits.

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import click
 
 from cwts import audit
-from cwts.cli.output import FOUND_WRONG, json_option, write_json
+from cwts.cli.output import FOUND_WRONG, json_option, one_line, write_json
 
 __all__ = ["explain"]
+
+#: What followed an order is shown up to here.
+_SHOWN: Final = 20
 
 
 @click.command()
@@ -32,6 +36,10 @@ def explain(ctx: click.Context, directory: Path, order_id: int, as_json: bool) -
             if number:
                 click.echo()
             for sentence in story["text"]:
-                click.echo(sentence)
+                click.echo(one_line(sentence))
+            for later in story["later"][:_SHOWN]:
+                click.echo(f"Entry {later['seq']}: {one_line(later['what'])}.")
+            if len(story["later"]) > _SHOWN:
+                click.echo(f"And {len(story['later']) - _SHOWN:,} entries more (--json has them).")
     if not found["found"]:
         ctx.exit(FOUND_WRONG)

@@ -23,6 +23,7 @@ __all__ = [
     "exit_code",
     "json_option",
     "nanoseconds",
+    "one_line",
     "progress_bar",
     "run_bar",
     "write_json",
@@ -38,6 +39,18 @@ json_option = click.option("--json", "as_json", is_flag=True, help="One JSON obj
 def write_json(value: Any) -> None:
     """Write an object to stdout."""
     click.echo(json.dumps(value, indent=1, default=str))
+
+
+def one_line(text: str) -> str:
+    """Give text on one line, its control characters escaped.
+
+    Names come out of files and logs: a line feed in one must not look like a line of ours, and an
+    escape must not reach the terminal.
+    """
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
 
 
 def console() -> Console:
