@@ -69,8 +69,13 @@ impl Drain {
         self.orders.is_ready() || self.cancels.is_ready()
     }
 
+    #[cfg(test)]
+    pub(super) fn is_ready_for_cancels(&self) -> bool {
+        self.cancels.is_ready()
+    }
+
     /// Cancels go first; one that names no working order waits for its producer's earlier orders.
-    fn take_cancels(&mut self, gateway: &mut Gateway) {
+    pub(super) fn take_cancels(&mut self, gateway: &mut Gateway) {
         // Their number is bounded by what producers may have open: answers are left further down.
         while let Ok(posted) = self.cancels.pop() {
             let Some(seat) = gateway.seats.get_mut(posted.seat as usize).and_then(Option::as_mut)

@@ -363,6 +363,51 @@ fn a_log_that_fails_fails_every_order_that_was_not_answered() {
     assert_eq!((told.code(), a.open()), ("LOG_FAILED", 0));
 }
 
+#[test]
+fn a_thread_that_waits_for_what_was_posted_keeps_no_other_from_its_answer() {
+    let (mut gateway, intake, mut drain) = bare();
+    let a = intake.open(&mut gateway, "a").unwrap();
+    a.post(&buy(1, 70), [0; 3]).unwrap();
+    drained(&mut drain, &mut gateway);
+    assert_eq!(taken(&a).len(), 1);
+    // Not decided until the end: whoever waits for it waits.
+    a.post(&buy(1, 71), [0; 3]).unwrap();
+    std::thread::scope(|threads| {
+        let poller = threads.spawn(|| a.take(1, Duration::from_secs(60)).unwrap());
+        while !a.has_a_waiter() {
+            std::thread::yield_now();
+        }
+        let caller = threads.spawn(|| a.submit(&cancel(70), [7; 3]).unwrap());
+        while !drain.is_ready_for_cancels() {
+            std::thread::yield_now();
+        }
+        drain.take_cancels(&mut gateway);
+        drain.answer(&mut gateway);
+        let answered = caller.join().unwrap();
+        assert_eq!((answered.ticket, answered.tag), (2, [7; 3]));
+        assert!(!poller.is_finished(), "it answered only when the other one had stopped waiting");
+        drained(&mut drain, &mut gateway);
+        assert_eq!(poller.join().unwrap()[0].ticket, 1, "and the other one goes on waiting");
+    });
+    assert_eq!(a.open(), 0);
+}
+
+#[test]
+fn nobody_waits_for_answers_that_another_thread_will_take() {
+    let (mut gateway, intake, mut drain) = bare();
+    let a = intake.open(&mut gateway, "a").unwrap();
+    std::thread::scope(|threads| {
+        let caller = threads.spawn(|| a.submit(&buy(1, 0), [0; 3]).unwrap());
+        while !drain.is_ready() {
+            std::thread::yield_now();
+        }
+        assert!(a.take(1, Duration::from_secs(60)).unwrap().is_empty());
+        assert!(!caller.is_finished());
+        drained(&mut drain, &mut gateway);
+        caller.join().unwrap();
+    });
+}
+
 /// Four threads wait for each answer while a fifth drains: nobody waits for ever.
 #[test]
 fn threads_that_wait_are_all_answered() {
