@@ -1,9 +1,10 @@
 //! The live gateway's calls beside one order: a look at requests, and batches.
 
-use cwts_types::{Decision, Order};
+use cwts_risk::Outcome;
+use cwts_types::{Decision, Order, ReleaseMode, Verdict};
 
 use crate::GatewayError;
-use crate::gateway::{Gateway, Submitted};
+use crate::gateway::{Gateway, Sender, Submitted, is_cancel};
 
 impl Gateway {
     /// Takes in what other processes ask for; an idle gateway is asked to look now and then.
@@ -38,17 +39,51 @@ impl Gateway {
         Ok(out)
     }
 
-    /// Submits one order of a batch: it waits for room in the log instead of being refused.
+    /// Submits orders in order; each waits for room in the log instead of being refused.
+    ///
+    /// Their caller sees no answer before the last of them is decided, so the last gate is asked
+    /// when all are: a halt in the middle of a batch stops the orders before it, too. In the
+    /// durable mode all of them share one wait for the disk.
     ///
     /// # Errors
-    /// The log has failed.
-    pub fn submit_waiting(&mut self, order: &Order) -> Result<Submitted, GatewayError> {
+    /// The log has failed: nothing of the batch is released.
+    pub fn submit_batch<'a>(
+        &mut self,
+        orders: impl IntoIterator<Item = &'a Order>,
+    ) -> Result<Vec<Decision>, GatewayError> {
+        let mut out: Vec<Decision> = Vec::new();
+        let mut accepted = Vec::new();
+        let mut needs_disk = false;
+        for order in orders {
+            self.wait_batch_room()?;
+            let now = self.clock.now();
+            let (submitted, is_logged) = self.decide_logged(order, now, Sender::Api)?;
+            let Submitted { outcome, order } = submitted;
+            if is_logged && outcome.decision.verdict == Verdict::Accept as u8 {
+                accepted.push((out.len(), order, self.seen_epoch));
+            }
+            out.push(outcome.decision);
+            needs_disk |= is_logged && (outcome.decision.is_accepted() || is_cancel(&order));
+        }
+        if needs_disk && self.release == ReleaseMode::Durable {
+            self.sync()?;
+        }
+        let now = self.clock.now();
+        for (at, order, decided_at) in accepted {
+            let Some(place) = out.get_mut(at) else { continue };
+            let outcome = Outcome { decision: *place, violations: Vec::new() };
+            *place = self.last_gate(order, outcome, now, decided_at)?.outcome.decision;
+        }
+        Ok(out)
+    }
+
+    fn wait_batch_room(&mut self) -> Result<(), GatewayError> {
         if let Some(log) = &mut self.log
             && !log.wait_room(2 + crate::log::RESERVED_SLOTS)
         {
             let why = log.failure().unwrap_or_default();
             return Err(self.fail(why));
         }
-        self.submit(order)
+        Ok(())
     }
 }

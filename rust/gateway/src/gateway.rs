@@ -167,14 +167,18 @@ impl Gateway {
         id
     }
 
-    pub(crate) fn submit_at(&mut self, order: &Order, now: Now) -> Result<Submitted, GatewayError> {
+    fn submit_at(&mut self, order: &Order, now: Now) -> Result<Submitted, GatewayError> {
         let (submitted, is_logged) = self.decide_logged(order, now, Sender::Api)?;
         if !is_logged {
             return Ok(submitted);
         }
+        let decided_at = self.seen_epoch;
         let Submitted { outcome, order } = submitted;
         if outcome.decision.verdict == Verdict::Accept as u8 {
-            return self.release(order, outcome, now);
+            if self.release == ReleaseMode::Durable {
+                self.sync()?;
+            }
+            return self.last_gate(order, outcome, now, decided_at);
         }
         if self.release == ReleaseMode::Durable && is_cancel(&order) {
             self.sync()?;
@@ -213,27 +217,18 @@ impl Gateway {
         Ok((Submitted { outcome, order }, true))
     }
 
-    /// Waits for the disk if asked for, then the last gate.
-    fn release(
-        &mut self,
-        order: Order,
-        outcome: Outcome,
-        now: Now,
-    ) -> Result<Submitted, GatewayError> {
-        if self.release == ReleaseMode::Durable {
-            self.sync()?;
-        }
-        self.last_gate(order, outcome, now)
-    }
-
-    /// An accepted order leaves only if no halt came since its decision.
+    /// An accepted order leaves only if no halt came since its decision; `decided_at` is the
+    /// number of the switch that was dealt with then. Where several orders are decided before the
+    /// first of them leaves, a later one may have dealt with a halt that an earlier one never saw.
     pub(crate) fn last_gate(
         &mut self,
         order: Order,
         mut outcome: Outcome,
         now: Now,
+        decided_at: u64,
     ) -> Result<Submitted, GatewayError> {
-        if self.switch.epoch() == self.seen_epoch {
+        // The number only rises, so an equal one says that nothing came.
+        if self.switch.epoch() == decided_at {
             return Ok(Submitted { outcome, order });
         }
         // A halt came in between: take it in, and ask again whether this order may leave.

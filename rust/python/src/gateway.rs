@@ -444,11 +444,10 @@ impl Gateway {
         orders: Vec<cwts_types::Order>,
     ) -> Result<Bound<'py, PyByteArray>, Error> {
         let out = py.detach(|| -> Result<Vec<u8>, GatewayError> {
-            let mut out = Vec::with_capacity(orders.len() * DECISION_BYTES);
-            let mut inner = self.lock()?;
-            for order in &orders {
-                let submitted = inner.core()?.submit_waiting(order)?;
-                out.extend_from_slice(&submitted.outcome.decision.to_bytes());
+            let decisions = self.lock()?.core()?.submit_batch(&orders)?;
+            let mut out = Vec::with_capacity(decisions.len() * DECISION_BYTES);
+            for decision in &decisions {
+                out.extend_from_slice(&decision.to_bytes());
             }
             Ok(out)
         })?;

@@ -31,6 +31,8 @@ struct Decided {
     is_awaited: bool,
     /// The decision, and whether it is in the log; `None` when the gateway has failed.
     submitted: Option<(Submitted, bool)>,
+    /// The switch's number that the decision was made under.
+    decided_at: u64,
     is_cancel: bool,
 }
 
@@ -47,15 +49,19 @@ impl Drain {
     ///
     /// All of it shares one wait for the disk when the release mode asks for one.
     pub fn drain(&mut self, gateway: &mut Gateway) -> usize {
+        self.decide_waiting(gateway);
+        let count = self.decided.len();
+        self.answer(gateway);
+        count
+    }
+
+    pub(super) fn decide_waiting(&mut self, gateway: &mut Gateway) {
         for _ in 0..ORDERS_AT_ONCE {
             self.take_cancels(gateway);
             let Ok(posted) = self.orders.pop() else { break };
             self.decide(gateway, &posted);
             self.take_early(gateway, posted.seat);
         }
-        let count = self.decided.len();
-        self.answer(gateway);
-        count
     }
 
     /// Whether something waits to be decided.
@@ -63,8 +69,13 @@ impl Drain {
         self.orders.is_ready() || self.cancels.is_ready()
     }
 
+    #[cfg(test)]
+    pub(super) fn is_ready_for_cancels(&self) -> bool {
+        self.cancels.is_ready()
+    }
+
     /// Cancels go first; one that names no working order waits for its producer's earlier orders.
-    fn take_cancels(&mut self, gateway: &mut Gateway) {
+    pub(super) fn take_cancels(&mut self, gateway: &mut Gateway) {
         // Their number is bounded by what producers may have open: answers are left further down.
         while let Ok(posted) = self.cancels.pop() {
             let Some(seat) = gateway.seats.get_mut(posted.seat as usize).and_then(Option::as_mut)
@@ -116,12 +127,13 @@ impl Drain {
             tag: posted.tag,
             is_awaited: posted.is_awaited,
             submitted,
+            decided_at: gateway.seen_epoch,
             is_cancel,
         });
     }
 
     /// Waits for the disk if asked for, asks the last gate of each accepted order, and answers.
-    fn answer(&mut self, gateway: &mut Gateway) {
+    pub(super) fn answer(&mut self, gateway: &mut Gateway) {
         let waits = gateway.release == ReleaseMode::Durable;
         if waits && self.decided.iter().any(Decided::needs_disk) && !self.sync(gateway) {
             for decided in &mut self.decided {
@@ -134,7 +146,7 @@ impl Drain {
                 Some((Submitted { outcome, order }, true))
                     if outcome.decision.verdict == Verdict::Accept as u8 =>
                 {
-                    match gateway.last_gate(order, outcome, now) {
+                    match gateway.last_gate(order, outcome, now, decided.decided_at) {
                         Ok(submitted) => Some(submitted),
                         Err(error) => {
                             self.shared.note(&error);

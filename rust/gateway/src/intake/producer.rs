@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use cwts_ring::{Consumer, PushError};
@@ -28,9 +28,13 @@ pub struct Producer {
     door: Arc<Door>,
     sending: Mutex<Sending>,
     taking: Mutex<Taking>,
+    /// Answers were moved, or nobody looks for them any more.
+    moved: Condvar,
     /// Sent, and the answer not handed out.
     orders_open: AtomicUsize,
     cancels_open: AtomicUsize,
+    /// Of both, those that no thread waits for: what [`Producer::take`] will hand out.
+    posted_open: AtomicUsize,
 }
 
 /// What a sender holds while it numbers and pushes.
@@ -42,10 +46,11 @@ struct Sending {
     is_closed: bool,
 }
 
-/// What a taker holds while it looks for answers.
+/// What a taker holds while it looks for answers, and gives back while it waits for them.
 #[derive(Debug)]
 struct Taking {
-    answers: Consumer<Answer>,
+    /// `None` while a thread waits at the door: it moves what comes for all of them.
+    answers: Option<Consumer<Answer>>,
     /// Taken by a thread that waited for another answer, oldest first.
     posted: VecDeque<Answer>,
     /// The same, for threads that wait.
@@ -54,7 +59,8 @@ struct Taking {
 
 impl Producer {
     pub(super) fn new(name: &str, id: u32, seat: u32, lanes: Lanes, end: CallerEnd) -> Self {
-        let taking = Taking { answers: end.answers, posted: VecDeque::new(), awaited: Vec::new() };
+        let answers = Some(end.answers);
+        let taking = Taking { answers, posted: VecDeque::new(), awaited: Vec::new() };
         Self {
             name: name.to_owned(),
             id,
@@ -63,8 +69,10 @@ impl Producer {
             door: end.door,
             sending: Mutex::default(),
             taking: Mutex::new(taking),
+            moved: Condvar::new(),
             orders_open: AtomicUsize::new(0),
             cancels_open: AtomicUsize::new(0),
+            posted_open: AtomicUsize::new(0),
         }
     }
 
@@ -123,14 +131,18 @@ impl Producer {
         }
         // Counted before they are sent: an answer may be taken before this returns.
         self.orders_open.fetch_add(lanes[0].len(), Ordering::AcqRel);
+        self.posted_open.fetch_add(lanes[0].len(), Ordering::AcqRel);
         if let Err(error) = self.lanes.orders.push_all(&lanes[0]) {
             self.orders_open.fetch_sub(lanes[0].len(), Ordering::AcqRel);
+            self.posted_open.fetch_sub(lanes[0].len(), Ordering::AcqRel);
             return Err(self.refused(error, lanes[0].len(), false));
         }
         self.cancels_open.fetch_add(cancels, Ordering::AcqRel);
+        self.posted_open.fetch_add(cancels, Ordering::AcqRel);
         // Never full: it holds what all producers may have open. Closed, it decides nothing more.
         if let Err(error) = self.lanes.cancels.push_all(&lanes[1]) {
             self.cancels_open.fetch_sub(cancels, Ordering::AcqRel);
+            self.posted_open.fetch_sub(cancels, Ordering::AcqRel);
             return Err(self.refused(error, cancels, true));
         }
         sending.orders_sent = orders_before;
@@ -153,10 +165,11 @@ impl Producer {
                 let answer = taking.awaited.swap_remove(at);
                 return self.hand_out(answer);
             }
-            if self.next(&mut taking, None) {
-                continue;
+            let is_worth_a_look;
+            (taking, is_worth_a_look) = self.next(taking, None);
+            if !is_worth_a_look {
+                return Err(self.lanes.shared.error());
             }
-            return Err(self.lanes.shared.error());
         }
     }
 
@@ -179,15 +192,20 @@ impl Producer {
                 out.push(self.hand_out(answer)?);
                 continue;
             }
-            let is_enough = !out.is_empty() || self.open() == 0;
+            // Another thread's answer is none of ours: it would be waited for in vain.
+            let posted_open = self.posted_open.load(Ordering::Acquire);
+            let is_enough = !out.is_empty() || posted_open == 0;
             let until = if is_enough { Some(Instant::now()) } else { deadline };
-            if !self.next(&mut taking, until) {
-                let is_lost = self.lanes.shared.has_stopped.load(Ordering::Acquire);
-                if out.is_empty() && is_lost && self.open() > 0 && !taking.answers.is_ready() {
-                    return Err(self.lanes.shared.error());
-                }
-                break;
+            let is_worth_a_look;
+            (taking, is_worth_a_look) = self.next(taking, until);
+            if is_worth_a_look {
+                continue;
             }
+            let is_lost = posted_open > 0 && self.is_over(&mut taking);
+            if out.is_empty() && is_lost {
+                return Err(self.lanes.shared.error());
+            }
+            break;
         }
         Ok(out)
     }
@@ -225,9 +243,12 @@ impl Producer {
             (&self.lanes.orders, &self.orders_open)
         };
         // Counted before it is sent: the answer may be taken before this returns.
+        let is_posted = usize::from(!is_awaited);
         open.fetch_add(1, Ordering::AcqRel);
+        self.posted_open.fetch_add(is_posted, Ordering::AcqRel);
         if let Err(error) = lane.push(posted) {
             open.fetch_sub(1, Ordering::AcqRel);
+            self.posted_open.fetch_sub(is_posted, Ordering::AcqRel);
             return Err(self.refused(error, 1, is_cancel));
         }
         sending.sent += 1;
@@ -278,43 +299,86 @@ impl Producer {
         GatewayError::QueueFull { producer, what, wanted, bound, cure }
     }
 
-    /// Moves the next answer to where its taker looks; `false` when none came until `until`, or
-    /// none will come any more. `None` waits as long as it takes.
-    fn next(&self, taking: &mut Taking, until: Option<Instant>) -> bool {
+    /// Moves answers to where their takers look, and says whether to look there; `false` when none
+    /// came until `until`, or none will come any more. `None` waits as long as it takes.
+    ///
+    /// One thread waits at the door, for all of them, and holds no lock meanwhile: whoever is
+    /// answered first goes first.
+    fn next<'a>(
+        &'a self,
+        mut taking: MutexGuard<'a, Taking>,
+        until: Option<Instant>,
+    ) -> (MutexGuard<'a, Taking>, bool) {
         loop {
-            if let Ok(answer) = taking.answers.pop() {
-                if answer.is_awaited {
-                    taking.awaited.push(answer);
-                } else {
-                    taking.posted.push_back(answer);
-                }
-                return true;
+            if self.move_answers(&mut taking) {
+                return (taking, true);
             }
-            if self.lanes.shared.has_stopped.load(Ordering::Acquire) {
-                // Every answer was left before the flag, so one more look tells.
-                if taking.answers.is_ready() {
-                    continue;
-                }
-                return false;
+            if self.is_over(&mut taking) {
+                return (taking, false);
             }
             let sleep = match until {
                 None => SLEEP_MAX,
                 Some(until) => until.saturating_duration_since(Instant::now()).min(SLEEP_MAX),
             };
             if sleep.is_zero() {
-                return false;
+                return (taking, false);
             }
+            let Some(mut answers) = taking.answers.take() else {
+                // Somebody else is at the door, and says when there is something to look at.
+                let waited = self.moved.wait_timeout(taking, sleep);
+                return (waited.unwrap_or_else(PoisonError::into_inner).0, true);
+            };
+            drop(taking);
             let shared = &self.lanes.shared;
-            let answers = &mut taking.answers;
             self.door
                 .bell
                 .wait(sleep, || answers.is_ready() || shared.has_stopped.load(Ordering::Acquire));
+            taking = lock(&self.taking);
+            taking.answers = Some(answers);
+            if self.move_answers(&mut taking) {
+                return (taking, true);
+            }
+            // Its time may be up: one of the others goes to the door.
+            self.moved.notify_one();
         }
+    }
+
+    /// Moves every answer that is there; whether there was one.
+    fn move_answers(&self, taking: &mut Taking) -> bool {
+        let Taking { answers, posted, awaited } = taking;
+        let Some(answers) = answers else { return false };
+        let mut is_moved = false;
+        while let Ok(answer) = answers.pop() {
+            is_moved = true;
+            if answer.is_awaited {
+                awaited.push(answer);
+            } else {
+                posted.push_back(answer);
+            }
+        }
+        if is_moved {
+            self.moved.notify_all();
+        }
+        is_moved
+    }
+
+    /// Whether no answer will come any more.
+    fn is_over(&self, taking: &mut Taking) -> bool {
+        // Every answer was left before the flag, so one look after it tells.
+        self.lanes.shared.has_stopped.load(Ordering::Acquire)
+            && taking.answers.as_mut().is_some_and(|answers| !answers.is_ready())
+    }
+
+    /// Whether a thread waits at the door.
+    #[cfg(test)]
+    pub(super) fn has_a_waiter(&self) -> bool {
+        lock(&self.taking).answers.is_none()
     }
 
     fn hand_out(&self, answer: Answer) -> Result<Answered, GatewayError> {
         let open = if answer.is_cancel { &self.cancels_open } else { &self.orders_open };
         open.fetch_sub(1, Ordering::AcqRel);
+        self.posted_open.fetch_sub(usize::from(!answer.is_awaited), Ordering::AcqRel);
         let Some(decision) = answer.decision else { return Err(self.lanes.shared.error()) };
         let mut violations = Vec::new();
         if answer.has_violations {

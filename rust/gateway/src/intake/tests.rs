@@ -65,6 +65,16 @@ fn drained(drain: &mut Drain, gateway: &mut Gateway) -> usize {
     std::iter::from_fn(|| Some(drain.drain(gateway))).take_while(|count| *count > 0).sum()
 }
 
+fn halt(switch: &crate::KillSwitch) {
+    let options = HaltOptions {
+        reason: "look".to_owned(),
+        actor: "ana".to_owned(),
+        reduce_only: false,
+        allow_reduce: false,
+    };
+    crate::raise(switch, &crate::firm(), Some(0), &options);
+}
+
 fn taken(producer: &Producer) -> Vec<Answered> {
     producer.take(usize::MAX, Duration::ZERO).unwrap()
 }
@@ -223,16 +233,71 @@ fn a_halt_is_felt_by_the_next_order_of_the_queue() {
         a.post(&buy(1, 0), [0; 3]).unwrap();
     }
     assert_eq!(drain.drain(&mut gateway), 64);
-    let options = HaltOptions {
-        reason: "look".to_owned(),
-        actor: "ana".to_owned(),
-        reduce_only: false,
-        allow_reduce: false,
-    };
-    crate::raise(&gateway.switch(), &crate::firm(), Some(0), &options);
+    halt(&gateway.switch());
     assert_eq!(drain.drain(&mut gateway), 36);
     let accepted = taken(&a).iter().filter(|answer| answer.decision.is_accepted()).count();
     assert_eq!(accepted, 64);
+}
+
+/// Each order asks for itself: the first one that takes the halt in must not hide it from those
+/// behind it, nor may the decision of a later one from those before it.
+#[test]
+fn a_halt_stops_every_order_that_was_decided_and_not_answered() {
+    for (later, release) in
+        [(0, ReleaseMode::Async), (20, ReleaseMode::Async), (20, ReleaseMode::Durable)]
+    {
+        let temp = tempfile::tempdir().unwrap();
+        let mut gateway = gateway(Some(temp.path()), release);
+        let (intake, mut drain) = Intake::new().unwrap();
+        let [a, b] = ["a", "b"].map(|name| intake.open(&mut gateway, name).unwrap());
+        for _ in 0..20 {
+            a.post(&buy(1, 0), [0; 3]).unwrap();
+            b.post(&buy(1, 0), [0; 3]).unwrap();
+        }
+        drain.decide_waiting(&mut gateway);
+        let before = gateway.next_index();
+        halt(&gateway.switch());
+        for _ in 0..later {
+            b.post(&buy(1, 0), [0; 3]).unwrap();
+        }
+        drain.decide_waiting(&mut gateway);
+        drain.answer(&mut gateway);
+        let answers = [taken(&a), taken(&b)].concat();
+        assert_eq!(answers.len(), 40 + later);
+        for answer in &answers {
+            assert_eq!(answer.decision.verdict, Verdict::Reject as u8, "left after the halt");
+            assert!(answer.decision.reasons.contains(cwts_types::Control::KillHalted));
+            assert_eq!(answer.violations.len(), 1, "it says why");
+        }
+        // KILL, the later pairs, and one RELEASE_DENIED an order that was accepted before.
+        assert_eq!(gateway.next_index() - before, 1 + 2 * later as u64 + 40);
+        assert_eq!(gateway.engine.working_orders(), 0, "nothing stays reserved");
+    }
+}
+
+#[test]
+fn a_halt_in_the_middle_of_a_batch_stops_all_of_it() {
+    for release in [ReleaseMode::Async, ReleaseMode::Durable] {
+        let temp = tempfile::tempdir().unwrap();
+        let mut gateway = gateway(Some(temp.path()), release);
+        let orders = vec![buy(1, 0); 100];
+        let released = gateway.submit_batch(&orders).unwrap();
+        assert!(released.len() == 100 && released.iter().all(cwts_types::Decision::is_accepted));
+        if release == ReleaseMode::Durable {
+            assert_eq!(gateway.durable(), gateway.next_index());
+        }
+        let switch = gateway.switch();
+        let halted_at_50 = orders.iter().enumerate().map(|(at, order)| {
+            if at == 50 {
+                halt(&switch);
+            }
+            order
+        });
+        let stopped = gateway.submit_batch(halted_at_50).unwrap();
+        assert_eq!(stopped.len(), 100);
+        assert!(stopped.iter().all(|decision| !decision.is_accepted()), "{stopped:?}");
+        assert_eq!(gateway.engine.working_orders(), 100, "those of the first batch");
+    }
 }
 
 #[test]
@@ -296,6 +361,51 @@ fn a_log_that_fails_fails_every_order_that_was_not_answered() {
     let told = a.take(1, Duration::ZERO).unwrap_err();
     assert!(told.to_string().contains("no room on the disk"), "{told}");
     assert_eq!((told.code(), a.open()), ("LOG_FAILED", 0));
+}
+
+#[test]
+fn a_thread_that_waits_for_what_was_posted_keeps_no_other_from_its_answer() {
+    let (mut gateway, intake, mut drain) = bare();
+    let a = intake.open(&mut gateway, "a").unwrap();
+    a.post(&buy(1, 70), [0; 3]).unwrap();
+    drained(&mut drain, &mut gateway);
+    assert_eq!(taken(&a).len(), 1);
+    // Not decided until the end: whoever waits for it waits.
+    a.post(&buy(1, 71), [0; 3]).unwrap();
+    std::thread::scope(|threads| {
+        let poller = threads.spawn(|| a.take(1, Duration::from_secs(60)).unwrap());
+        while !a.has_a_waiter() {
+            std::thread::yield_now();
+        }
+        let caller = threads.spawn(|| a.submit(&cancel(70), [7; 3]).unwrap());
+        while !drain.is_ready_for_cancels() {
+            std::thread::yield_now();
+        }
+        drain.take_cancels(&mut gateway);
+        drain.answer(&mut gateway);
+        let answered = caller.join().unwrap();
+        assert_eq!((answered.ticket, answered.tag), (2, [7; 3]));
+        assert!(!poller.is_finished(), "it answered only when the other one had stopped waiting");
+        drained(&mut drain, &mut gateway);
+        assert_eq!(poller.join().unwrap()[0].ticket, 1, "and the other one goes on waiting");
+    });
+    assert_eq!(a.open(), 0);
+}
+
+#[test]
+fn nobody_waits_for_answers_that_another_thread_will_take() {
+    let (mut gateway, intake, mut drain) = bare();
+    let a = intake.open(&mut gateway, "a").unwrap();
+    std::thread::scope(|threads| {
+        let caller = threads.spawn(|| a.submit(&buy(1, 0), [0; 3]).unwrap());
+        while !drain.is_ready() {
+            std::thread::yield_now();
+        }
+        assert!(a.take(1, Duration::from_secs(60)).unwrap().is_empty());
+        assert!(!caller.is_finished());
+        drained(&mut drain, &mut gateway);
+        caller.join().unwrap();
+    });
 }
 
 /// Four threads wait for each answer while a fifth drains: nobody waits for ever.
