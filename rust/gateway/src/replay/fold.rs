@@ -368,6 +368,8 @@ impl<'o> Fold<'o> {
         if accepted {
             self.denied.remove(event.order_id);
             self.foreign.remove(event.order_id);
+        } else if self.is_session && self.engine.is_remembered(event.order_id) {
+            // Refused for the id that it repeats: reports on it are about the order that has it.
         } else if kind == OrderKind::New || self.is_session {
             self.foreign.remove(event.order_id);
             self.denied.add(event.order_id, event.qty);
