@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import cwts
-from cli_run import check_schema, cli, invoke
+from cli_run import ES, check_schema, cli, invoke
 from cwts._suggest import share_ppb
 from cwts.errors import CwtsError, InputError, LimitsError
 from whatif_model import Row, Rules, flips
@@ -122,6 +122,23 @@ def test_a_replays_log_a_folder_that_holds_it_and_its_run_folder_are_one_questio
         cwts.whatif(tmp_path / "run", new, old=old)
     with pytest.raises(InputError, match="format is for files"):
         cwts.whatif(tmp_path / "run", new, format="csv")
+
+
+def test_limits_that_come_with_cwts_are_named_and_chosen_as_a_replay_does(tmp_path: Path) -> None:
+    flow = written(tmp_path / "flow.csv", market(1, rows=300))
+    found = cwts.whatif(flow, "future", old="equity").json
+    assert found["old"]["path"] == "cwts/defaults/equity.toml"
+    assert found["new"]["path"] == "cwts/defaults/future.toml"
+    result = invoke("whatif", flow, "--limits", "future", "--old", "equity", "--json")
+    assert json.loads(result.stdout)["flips"] == found["flips"]
+    if not ES.is_file():
+        pytest.skip(f"NO MARKET DATA: {ES} is absent; set CWTS_DATA")
+    alone = cwts.replay(ES, log=tmp_path / "log").json
+    of_file, of_log = cwts.whatif(ES, "equity"), cwts.whatif(tmp_path / "log", "equity")
+    assert alone["limits"]["path"] == of_file.json["old"]["path"] == "cwts/defaults/future.toml"
+    assert of_file.counts == of_log.counts
+    assert of_file.counts["old_accepted"] == alone["accepted"]
+    assert of_file.counts["newly_rejected"] > 0
 
 
 def test_flips_are_columns_frames_and_rows(tmp_path: Path) -> None:

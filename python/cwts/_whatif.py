@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from cwts import _core
 from cwts._past import past_flow
 from cwts._replay import awatched, watched
-from cwts.datasets import DEFAULT_LIMITS, default_limits
+from cwts._replay_request import limits_for
+from cwts.datasets import read_limits
 from cwts.errors import input_error
 
 if TYPE_CHECKING:
@@ -144,10 +145,10 @@ def whatif(
     path : path-like
         A file of order flow, a log, or a folder that holds one.
     limits : path-like
-        The new limits.
+        The new limits; or ``equity`` or ``future``, those that come with cwts.
     old : path-like, optional
-        The limits that a file is compared with. Default: those that come with cwts. A log has
-        its own.
+        The limits that a file is compared with. Default: those that its replay takes, which come
+        with cwts for what the file itself says is traded. A log has its own.
     flips : path-like, optional
         Where to write every flip as a CSV row.
     keep : int
@@ -200,12 +201,16 @@ def _asked(
         raise input_error(f"{past['log']}: is a log and has its own limits; old is for files")
     if keep < 0:
         raise input_error(f"keep: {keep} is below 0")
-    old_text = default_limits() if old is None else Path(old).read_bytes()
+    limits_path, limits_text = read_limits(limits)
+    old_text, old_path = None, ""
+    if not is_log:
+        # As its replay chooses them, or a file and its log would not be one question.
+        old_text, old_path = limits_for(old, [Path(past["path"])], past["format"])
     return _core.WhatIf(
-        Path(limits).read_bytes(),
-        os.fspath(limits),
-        old=None if is_log else old_text,
-        old_path="" if is_log else DEFAULT_LIMITS if old is None else os.fspath(old),
+        limits_text,
+        limits_path,
+        old=old_text,
+        old_path=old_path,
         flips=None if flips is None else os.fspath(flips),
         keep=keep,
         **past,

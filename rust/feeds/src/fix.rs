@@ -35,13 +35,24 @@ pub struct FixDecoder {
     instruments: Interner,
     accounts: Interner,
     ids: OrderIds,
-    /// Orders and replaces of this log by id, with what is filled of them.
-    orders: FxHashMap<u64, i64>,
+    /// Orders and replaces of this log by id, with the order that each is in the end: the venue
+    /// counts what is filled over an order and all its replaces.
+    orders: FxHashMap<u64, u64>,
+    /// Of each order, what is filled of it.
+    chains: FxHashMap<u64, Chain>,
     /// The venue's own ids (37) of orders in this log.
     venue_ids: BTreeMap<Box<[u8]>, u64>,
     counts: Counts,
     offset: u64,
     last_ns: u64,
+}
+
+/// An order with its replaces.
+#[derive(Debug, Clone, Copy, Default)]
+struct Chain {
+    filled: i64,
+    /// The venue has said that it works no more.
+    ended: bool,
 }
 
 impl FixDecoder {
@@ -55,6 +66,7 @@ impl FixDecoder {
             accounts: Interner::new("account"),
             ids: OrderIds::new(),
             orders: FxHashMap::default(),
+            chains: FxHashMap::default(),
             venue_ids: BTreeMap::new(),
             counts: Counts::default(),
             offset: 0,
@@ -141,15 +153,24 @@ impl FixDecoder {
         let target = target.map(|text| self.ids.id(text)).transpose()?;
         let order_id = self.ids.id(text)?;
         if fields.text(tag::POSS_DUP) != Some(b"Y") {
-            if self.orders.contains_key(&order_id) {
+            let known = self.orders.get(&order_id).copied();
+            if known.is_some() {
                 self.note(Notice::RepeatedId, offset);
             } else if self.orders.len() >= ORDER_TEXTS_MAX {
                 let detail = format!("more than {ORDER_TEXTS_MAX} orders in one log; split it");
                 return Err(FeedError::new(FeedErrorKind::TooManyNames, detail));
             }
-            // A replaced order keeps what is filled of it.
-            let filled = target.and_then(|id| self.orders.get(&id).copied()).unwrap_or(0);
-            self.orders.insert(order_id, filled);
+            let replaced = target.and_then(|id| self.orders.get(&id).copied());
+            // An id that names a working order is a duplicate, and refused: the venue's reports
+            // stay about the order that has it.
+            let works = |id: &u64| self.chains.get(id).is_some_and(|chain| !chain.ended);
+            if !known.as_ref().is_some_and(works) {
+                let root = replaced.unwrap_or(order_id);
+                self.orders.insert(order_id, root);
+                if root == order_id {
+                    self.chains.insert(root, Chain::default());
+                }
+            }
         }
         Ok(Event { order_id, ref_id: target.unwrap_or(0), px, qty, flags, ..event })
     }
@@ -203,15 +224,18 @@ impl FixDecoder {
         let last_qty = last_qty.filter(|qty| *qty > 0);
         // By what is filled in all, where both are known: a report that the log lacks is caught up
         // with, one that it repeats adds nothing.
-        let qty = match (self.orders.get_mut(&order_id), cum.filter(|qty| *qty > 0)) {
-            (Some(filled), Some(cum)) => {
-                let more = cum - *filled;
-                *filled = cum.max(*filled);
+        let is_whole = fields.text(tag::ORD_STATUS) == Some(b"2");
+        let qty = match (self.chain(order_id), cum.filter(|qty| *qty > 0)) {
+            (Some(chain), Some(cum)) => {
+                let more = cum - chain.filled;
+                chain.filled = cum.max(chain.filled);
+                chain.ended |= is_whole;
                 more
             }
-            (Some(filled), None) => {
+            (Some(chain), None) => {
                 let qty = last_qty.ok_or_else(|| missing(tag::LAST_QTY))?;
-                *filled = filled.saturating_add(qty);
+                chain.filled = chain.filled.saturating_add(qty);
+                chain.ended |= is_whole;
                 qty
             }
             (None, cum) => last_qty.or(cum).ok_or_else(|| missing(tag::LAST_QTY))?,
@@ -236,6 +260,11 @@ impl FixDecoder {
     ) -> Result<Event, FeedError> {
         let event = self.event(fields, EventKind::Delete, tag::TARGET)?;
         let order_id = self.named(fields, &[names[0], names[1], tag::ORDER_ID])?;
+        // A reject under the id of a replace is of the replace.
+        let is_replaces = code == b'8' && self.orders.get(&order_id) != Some(&order_id);
+        if let (false, Some(chain)) = (is_replaces, self.chain(order_id)) {
+            chain.ended = true;
+        }
         let flags = flag::REPORT | flag::UNDEF_PX;
         Ok(Event { order_id, ref_id: u64::from(code), flags, ..event })
     }
@@ -285,10 +314,15 @@ impl FixDecoder {
         self.note(Notice::BrokenTrade, offset);
         let cum = fields.qty(tag::CUM_QTY)?;
         let order_id = self.named(fields, &[tag::CL_ORD_ID, tag::ORIG_CL_ORD_ID, tag::ORDER_ID])?;
-        if let (Some(filled), Some(cum)) = (self.orders.get_mut(&order_id), cum) {
-            *filled = cum;
+        if let (Some(chain), Some(cum)) = (self.chain(order_id), cum) {
+            chain.filled = cum;
         }
         Ok(None)
+    }
+
+    /// The order that an id of this log names, by itself or as a replace of it.
+    fn chain(&mut self, order_id: u64) -> Option<&mut Chain> {
+        self.chains.get_mut(self.orders.get(&order_id)?)
     }
 
     /// The order that a report is about: the first name that an order of this log has, else the
@@ -438,13 +472,14 @@ fn garbled(notice: Notice) -> FeedError {
     FeedError::new(kind, detail)
 }
 
-/// A number for an execution's id: the same text is the same execution.
+/// A number for an execution's id: the same text is the same execution. Numbers from
+/// `ORDER_TEXT_BASE` on are the text ids of orders, and this is none.
 fn exec_number(text: &[u8]) -> u64 {
     let digest: [u8; 32] =
         Sha256::new_with_prefix(EXEC_DOMAIN).chain_update(text).finalize().into();
     let mut first = [0; 8];
     first.copy_from_slice(&digest[..8]);
-    u64::from_le_bytes(first).max(1)
+    (u64::from_le_bytes(first) >> 1).max(1)
 }
 
 /// Domain of [`exec_number`].

@@ -260,7 +260,16 @@ fn is_parquet(file: &mut dyn ReadSeek, format: Option<Format>) -> Result<bool, F
 impl EventSource for OpenedEvents<'_> {
     fn next_batch(&mut self, out: &mut Vec<Event>) -> Result<bool, FeedError> {
         match &mut self.pipe {
-            Pipe::Pushed(pushed) => pushed.next_batch(out),
+            Pipe::Pushed(pushed) => {
+                let is_more = pushed.next_batch(out)?;
+                let records = pushed.decoder.counts().records;
+                // These two skip what they do not know, so any bytes would pass for them.
+                if !is_more && records == 0 && matches!(self.format, Format::Fix | Format::Itch) {
+                    let detail = format!("not one whole {} message in it", self.format.name());
+                    return Err(FeedError::new(FeedErrorKind::UnknownFormat, detail));
+                }
+                Ok(is_more)
+            }
             #[cfg(feature = "columnar")]
             Pipe::Parquet(events) => events.next_batch(out),
         }

@@ -99,6 +99,18 @@ fn a_chain_of_new_ids_is_one_order() {
 }
 
 #[test]
+fn a_reduce_by_nothing_frees_nothing() {
+    use EventKind::{Add, Reduce};
+    for mode in MODES {
+        let found = run(&[(Add, 1, 100, 0), (Reduce, 1, 0, 0), (Add, 2, 100, 0)], mode);
+        assert_eq!(found["by_mask"]["MAX_POSITION"], 1, "{mode}: {found}");
+        assert_eq!(found["anomalies"]["EMPTY_REDUCE"], 1, "{mode}");
+        assert!(found["warnings"].to_string().contains("1 rows reduce"), "{mode}");
+        assert_eq!(found["passed"]["cancel"], 0, "{mode}");
+    }
+}
+
+#[test]
 fn a_refused_replace_leaves_the_order_and_its_new_id_names_it() {
     use EventKind::{Add, Delete, Fill, Replace};
     let rows = [

@@ -6,11 +6,13 @@ use std::path::Path;
 
 use cwts_audit::{FsStorage, KeyChain, Keys, Options, Writer};
 use cwts_feeds::event::{Event, EventKind};
-use cwts_feeds::source::EventSource as _;
+use cwts_feeds::source::{EventSource as _, Input, OpenOptions, open_events};
 use cwts_gateway::replay::{Progress, ReplayInput, ReplayOptions, SynthPlan, replay};
 use cwts_gateway::whatif::{FLIP_BYTES, WhatIf, WhatIfOptions, whatif_file, whatif_log};
 use cwts_gateway::{GatewayError, KeyStore, read_log};
 use cwts_types::{Body, Entry, Verdict};
+
+const HEADER: &str = "ts,kind,order_id,account,strategy,instrument,side,qty,price,ref_id\n";
 
 /// Limits that refuse some ordinary orders, so that there is something to flip both ways.
 const OLD: &str = r#"
@@ -188,6 +190,69 @@ fn tightening_a_limit_without_state_flips_exactly_the_orders_between() {
     assert_eq!(loosened["newly_rejected"]["orders"], 0);
     assert_eq!(loosened["newly_accepted"]["orders"], rejected["orders"]);
     assert_eq!(loosened["newly_accepted"]["notional_micros"], rejected["notional_micros"]);
+}
+
+/// The new decisions of a question are those of a replay under the new limits.
+#[test]
+fn a_market_that_renames_is_decided_as_a_replay_would() {
+    let row = |ts: u64, rest: &str| format!("{ts}000000000,{rest}\n");
+    let flow = [
+        "add,1,A,S,X,buy,100,10,",
+        "replace,2,A,S,X,buy,140,10,1",
+        "fill,2,A,S,X,buy,30,10,",
+        "replace,3,A,S,X,buy,145,10,2",
+        "reduce,3,A,S,X,buy,5,,",
+        "replace,4,A,S,X,buy,120,10,3",
+        "delete,4,A,S,X,buy,0,,",
+        "add,5,A,S,X,buy,125,10,",
+        "add,6,A,S,X,buy,120,10,",
+    ];
+    let text = flow.iter().enumerate().map(|(at, rest)| row(at as u64 + 1, rest));
+    let text = format!("{HEADER}{}", text.collect::<String>());
+    let input = || {
+        let bytes = Box::new(std::io::Cursor::new(text.clone().into_bytes()));
+        let source = open_events(Input::File(bytes), None, &OpenOptions::default()).unwrap();
+        ReplayInput { path: "flow.csv".to_owned(), source: Box::new(source) }
+    };
+    let old =
+        changed(STATELESS, &[("long = \"none\", short = \"none\"", "long = 150, short = 150")]);
+    let old = format!("{old}[replay]\nreplace = \"check\"\n");
+    let tight = changed(&old, &[("max_order_qty = 700", "max_order_qty = 130")]);
+    for (old, new) in [(&old, &tight), (&tight, &old), (&tight, &tight)] {
+        let options = |text: &str| ReplayOptions::new("limits.toml", text.as_bytes());
+        let alone = replay(input(), &options(new), &Progress::default()).unwrap().json;
+        let found = whatif_file(input(), &options(old), &asked(new), &Progress::default());
+        let found = found.unwrap().json;
+        assert_eq!(found["new_accepted"], alone["accepted"], "{found}");
+        assert_eq!(found["denied_upstream"]["orders"], 0, "{found}");
+    }
+}
+
+#[test]
+fn a_new_collar_around_the_middle_hears_the_book() {
+    let temp = tempfile::tempdir().unwrap();
+    let plan = plan(20_000, 5);
+    let collar = |reference: &str| {
+        let new = format!("bps = 20, reference = \"{reference}\"");
+        changed(STATELESS, &[("bps = 1_000", new.as_str())])
+    };
+    let (old, new) = (collar("last_trade"), collar("mid"));
+    let alone = |limits: &str| {
+        let options = ReplayOptions::new("limits.toml", limits.as_bytes());
+        replay(input(&plan), &options, &Progress::default()).unwrap().json
+    };
+    let wanted = alone(&new);
+    let rejected = wanted["orders"].as_u64().unwrap() - wanted["accepted"].as_u64().unwrap();
+    assert!(rejected > 100, "{rejected}");
+    for from in [STATELESS, old.as_str()] {
+        let found = of_file(&plan, from, &new).json;
+        assert_eq!(found["new_accepted"], wanted["accepted"], "{found}");
+        assert_eq!(found["old_accepted"], alone(from)["accepted"], "{found}");
+    }
+    // The log of another replay holds no middles: it cannot tell, and says so.
+    logged(&plan, STATELESS, temp.path());
+    let notes = of_log(temp.path(), &new).json["notes"].to_string();
+    assert!(notes.contains("around the middle of the book"), "{notes}");
 }
 
 #[test]

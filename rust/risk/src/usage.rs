@@ -102,6 +102,11 @@ impl Engine {
         self.resolve(order_id).is_some()
     }
 
+    /// Whether an id names an order that is working, or one that has ended and is remembered.
+    pub fn is_remembered(&self, order_id: u64) -> bool {
+        self.is_working(order_id) || self.ended.contains_key(&order_id)
+    }
+
     /// What is filled of a working order.
     pub fn filled(&self, order_id: u64) -> Option<i64> {
         let by_its_own_id = self.working.get(&order_id);

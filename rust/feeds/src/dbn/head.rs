@@ -76,6 +76,11 @@ fn parse(version: u8, head: &[u8]) -> Result<Metadata, FeedError> {
 
 /// Refuses a stream of another schema than `mbo`, by its name; `head` may end before it says.
 pub(super) fn check_schema(head: &[u8]) -> Result<(), FeedError> {
+    let known = head.len().min(3);
+    if head[..known] != b"DBN"[..known] {
+        let detail = format!("{} is not DBN of version 1 to 3", shown(head));
+        return Err(FeedError::new(FeedErrorKind::UnsupportedFormat, detail));
+    }
     let Some(&[low, high]) = head.get(SCHEMA_AT..).and_then(<[u8]>::first_chunk) else {
         return Ok(());
     };

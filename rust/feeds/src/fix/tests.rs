@@ -64,6 +64,16 @@ fn row(event: &Event) -> (EventKind, u64, i64, i64, u64, u8, u16) {
 }
 
 #[test]
+fn an_execution_is_no_text_id() {
+    for n in 0..64 {
+        let log = [new_order("a", ""), report(&format!("11=a|17=e{n}|150=F|31=1|32=1|14=1"))];
+        let found = decode(&log.concat());
+        let id = found.events[1].ref_id;
+        assert!(id > 0 && id < crate::decoder::ORDER_TEXT_BASE, "e{n}: {id}");
+    }
+}
+
+#[test]
 fn an_order_from_its_birth_to_its_end() {
     let log = [
         fix42(&format!("35=A|49=ME|56=VENUE|{TIME}|98=0|108=30")),

@@ -77,6 +77,11 @@ impl Fold<'_> {
     }
 
     fn cancel(&mut self, event: &Event, instrument: u32) -> Result<(), GatewayError> {
+        if event.kind == EventKind::Reduce && event.qty <= 0 {
+            // It takes nothing off. As a cancel without a quantity it would take all of it.
+            self.stats.empty_reduces += 1;
+            return Ok(());
+        }
         let off = if event.kind == EventKind::Delete { i64::MAX } else { event.qty };
         // In a session the venue's reports on it are still to come.
         let is_denied = if self.is_session {

@@ -270,13 +270,21 @@ impl<'o> Fold<'o> {
         instrument: u32,
         mid: NewMid,
     ) -> Result<(), GatewayError> {
-        if self.engine.reference_source(instrument) != Some(ReferenceSource::Mid) {
-            return Ok(());
-        }
         let NewMid { px, bid, ask } = mid;
         // A snapshot's rows keep older times, and its book is true now.
         let (flags, ts) = (reference_flag::MID, self.last_ts);
         let body = Reference { instrument, flags, px, bid, ask, ts, ..Reference::default() };
+        if self.engine.reference_source(instrument) != Some(ReferenceSource::Mid) {
+            // These limits do not listen. Whoever decides under others too may, and is told beside
+            // the log: its entries stay those of a replay under these.
+            return match &mut self.tap {
+                Some(tap) => {
+                    let header = Header::default();
+                    tap.entry(self.index, &Entry { header, body: Body::Reference(body) })
+                }
+                None => Ok(()),
+            };
+        }
         self.engine.reference_entry(&body);
         self.push(Body::Reference(body), producer::REPLAY, event.ts_ns)
     }
@@ -368,6 +376,8 @@ impl<'o> Fold<'o> {
         if accepted {
             self.denied.remove(event.order_id);
             self.foreign.remove(event.order_id);
+        } else if self.is_session && self.engine.is_remembered(event.order_id) {
+            // Refused for the id that it repeats: reports on it are about the order that has it.
         } else if kind == OrderKind::New || self.is_session {
             self.foreign.remove(event.order_id);
             self.denied.add(event.order_id, event.qty);
@@ -402,7 +412,7 @@ impl<'o> Fold<'o> {
             None => self.engine.decide(order, replayed),
         };
         if let Some(tap) = &mut self.tap {
-            tap.decided(order, &outcome)?;
+            tap.decided(order, replayed, &outcome)?;
         }
         self.index += 2;
         let Some(log) = &mut self.log else { return Ok(outcome) };

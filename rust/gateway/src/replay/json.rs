@@ -45,6 +45,9 @@ pub(super) fn document(
         .collect();
     let mut anomalies = Map::new();
     anomalies.insert("UNKNOWN_ORDER".to_owned(), json!(stats.orphans));
+    if stats.empty_reduces > 0 {
+        anomalies.insert("EMPTY_REDUCE".to_owned(), json!(stats.empty_reduces));
+    }
     anomalies.insert("TIME_BACK".to_owned(), json!(stats.time_back));
     anomalies.insert("DENIED_UPSTREAM".to_owned(), json!(stats.denied_upstream));
     for notice in Notice::ALL.iter().filter(|notice| !notice.text().is_empty()) {
@@ -256,6 +259,12 @@ fn warnings(inputs: &[InputDone], fold: &Fold<'_>) -> Vec<String> {
             "{} rows name orders that the file never added; their cancels passed, their fills \
              were prints",
             fold.stats.orphans
+        ));
+    }
+    if fold.stats.empty_reduces > 0 {
+        out.push(format!(
+            "{} rows reduce an order by nothing; they changed nothing",
+            fold.stats.empty_reduces
         ));
     }
     if fold.stats.time_back > 0 {

@@ -8,30 +8,30 @@ use rustc_hash::FxHashMap;
 
 /// Order ids with the quantity that is left.
 #[derive(Debug, Default)]
-pub(super) struct LiveOrders {
+pub(crate) struct LiveOrders {
     left: FxHashMap<u64, i64>,
 }
 
 impl LiveOrders {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.left.len()
     }
 
-    pub(super) fn contains(&self, id: u64) -> bool {
+    pub(crate) fn contains(&self, id: u64) -> bool {
         self.left.contains_key(&id)
     }
 
     /// A new order; under an id that is live, the older one is gone.
-    pub(super) fn add(&mut self, id: u64, qty: i64) {
+    pub(crate) fn add(&mut self, id: u64, qty: i64) {
         self.left.insert(id, qty);
     }
 
-    pub(super) fn remove(&mut self, id: u64) {
+    pub(crate) fn remove(&mut self, id: u64) {
         self.left.remove(&id);
     }
 
     /// Takes off what was filled or cancelled of it; whether it was there.
-    pub(super) fn take(&mut self, id: u64, qty: i64) -> bool {
+    pub(crate) fn take(&mut self, id: u64, qty: i64) -> bool {
         let Some(left) = self.left.get_mut(&id) else { return false };
         *left = left.saturating_sub(qty.max(0));
         if *left <= 0 {

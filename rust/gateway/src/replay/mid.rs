@@ -26,15 +26,20 @@ pub(super) struct NewMid {
 }
 
 impl MidBooks {
-    /// Books, if a collar of this file listens to them.
-    pub(super) fn wanted(file: &LimitsFile, format: Format) -> Option<Self> {
+    /// Whether a collar of this file listens to books.
+    pub(super) fn are_wanted(file: &LimitsFile) -> bool {
         let mut all = file.groups.values().chain(file.instruments.values());
         let is_mid = |source: ReferenceSource| source == ReferenceSource::Mid;
-        all.any(|i| i.price_collar.is_some_and(|collar| is_mid(collar.reference))).then(|| Self {
+        all.any(|i| i.price_collar.is_some_and(|collar| is_mid(collar.reference)))
+    }
+
+    /// Empty books.
+    pub(super) fn new(format: Format) -> Self {
+        Self {
             books: Books::new(FillRule::of(format)),
             whole_events: format == Format::Dbn,
             said: Vec::new(),
-        })
+        }
     }
 
     /// Applies an event; the middle of its instrument's book, if that is another than before.

@@ -12,7 +12,7 @@ mod inputs;
 mod itch_flow;
 mod json;
 pub(crate) mod limit_use;
-mod live;
+pub(crate) mod live;
 mod merge;
 mod mid;
 mod open;

@@ -5,6 +5,7 @@ use cwts_audit::{Checkpoint, FsStorage, KeyChain, Keys, Options, Writer, storage
 use cwts_feeds::inject::Injected;
 use cwts_feeds::sniff::Format;
 use cwts_risk::Engine;
+use cwts_risk::limits::LimitsFile;
 use cwts_types::{Body, ConfigKind, Genesis, LimitActivate, Register, entry_flag, producer};
 use sha2::{Digest as _, Sha256};
 
@@ -30,6 +31,7 @@ impl<'o> Fold<'o> {
     ) -> Result<Self, GatewayError> {
         let (path, text) = &options.limits;
         let file = parse_limits(path, text)?;
+        fits_session(path, &file, format)?;
         let by_format = Mapping::by_default(format);
         let named = |all| if all { Mapping::All } else { Mapping::File };
         let by_limits = file.replay.mapping_all.map(named);
@@ -61,7 +63,7 @@ impl<'o> Fold<'o> {
         fold.push_and_step(Body::LimitActivate(activate), producer::GATEWAY, 0)?;
         fold.replace_apply = file.replay.replace_apply;
         fold.replace_rests = matches!(format, Format::Dbn | Format::Itch);
-        fold.mid = MidBooks::wanted(&file, format);
+        fold.mid = MidBooks::are_wanted(&file).then(|| MidBooks::new(format));
         for body in chunks(ConfigKind::Mapping, format!("mapping={run}").as_bytes()) {
             fold.push(body, producer::GATEWAY, 0)?;
         }
@@ -146,6 +148,31 @@ impl<'o> Fold<'o> {
         let log_error = |source| GatewayError::Log { dir: dir.display().to_string(), source };
         log.close(header).map(Some).map_err(log_error)
     }
+}
+
+/// Refuses limits that a FIX log cannot be decided under: it is one party's session, and no market.
+pub(super) fn fits_session(
+    path: &str,
+    file: &LimitsFile,
+    format: Format,
+) -> Result<(), GatewayError> {
+    if format != Format::Fix {
+        return Ok(());
+    }
+    let refused = |why: &str| Err(GatewayError::Replay(format!("{path}: {why}")));
+    if file.replay.replace_apply {
+        return refused(
+            "[replay] replace = \"apply\" is for a market's file: in a FIX log a replace is an \
+             order of the firm's own and is checked; leave it out or say \"check\"",
+        );
+    }
+    if MidBooks::are_wanted(file) {
+        return refused(
+            "price_collar.reference = \"mid\" needs a market's book, and a FIX log holds only the \
+             firm's own orders; say \"last_trade\" or \"column\"",
+        );
+    }
+    Ok(())
 }
 
 /// What makes one replay's log another one than the next.

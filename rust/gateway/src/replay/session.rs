@@ -16,6 +16,12 @@ impl Fold<'_> {
         self.stats.reports += 1;
         if self.denied.contains(event.order_id) {
             self.stats.denied_upstream += 1;
+            // Forgotten when the venue is done with it, as a market's is.
+            match event.kind {
+                EventKind::Fill => drop(self.denied.take(event.order_id, event.qty)),
+                EventKind::Delete => self.denied.remove(event.order_id),
+                _ => {}
+            }
             return Ok(());
         }
         let exec = match event.kind {

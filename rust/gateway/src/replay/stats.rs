@@ -120,6 +120,8 @@ pub struct ReplayStats {
     pub fills: u64,
     /// Rows on ids that the file never added.
     pub orphans: u64,
+    /// Reduces by nothing.
+    pub empty_reduces: u64,
     /// Rows on denied orders.
     pub denied_upstream: u64,
     /// Reports of a venue on orders of a session.
@@ -173,6 +175,7 @@ impl ReplayStats {
             cancels: 0,
             fills: 0,
             orphans: 0,
+            empty_reduces: 0,
             denied_upstream: 0,
             reports: 0,
             time_back: 0,

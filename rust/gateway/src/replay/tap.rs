@@ -1,5 +1,6 @@
 //! A replay whose entries somebody else takes in too: what-if, and suggested limits.
 
+use cwts_risk::limits::LimitsFile;
 use cwts_risk::{Engine, Outcome};
 use cwts_types::{Entry, Order};
 
@@ -7,6 +8,8 @@ use super::fold::Fold;
 use super::inputs::InputState;
 use super::limit_use::LimitUse;
 use super::merge::fold_one;
+use super::mid::MidBooks;
+use super::open::fits_session;
 use super::pipeline::Reader;
 use super::{Progress, ReplayInput, ReplayOptions, ReplayStats};
 use crate::GatewayError;
@@ -20,7 +23,18 @@ pub(crate) trait Tap {
     fn entry(&mut self, index: u64, entry: &Entry) -> Result<(), GatewayError>;
 
     /// An order with its decision.
-    fn decided(&mut self, order: &Order, outcome: &Outcome) -> Result<(), GatewayError>;
+    /// `replayed`: a market's cancel or replace, which takes hold at once.
+    fn decided(
+        &mut self,
+        order: &Order,
+        replayed: bool,
+        outcome: &Outcome,
+    ) -> Result<(), GatewayError>;
+
+    /// Other limits that the entries are decided under too, with their path for errors.
+    fn limits(&self) -> Option<(&str, &LimitsFile)> {
+        None
+    }
 }
 
 /// What a tapped replay leaves.
@@ -45,6 +59,12 @@ pub(crate) fn replay_tapped<'o>(
     let (format, injected) = (input.source.facts().format, input.source.injected());
     let mut fold = Fold::open(options, format, injected)?;
     if let Some(tap) = tap {
+        if let Some((path, file)) = tap.limits() {
+            fits_session(path, file, format)?;
+            if fold.mid.is_none() && MidBooks::are_wanted(file) {
+                fold.mid = Some(MidBooks::new(format));
+            }
+        }
         tap.begin(&fold.engine)?;
         fold.tap = Some(tap);
     }

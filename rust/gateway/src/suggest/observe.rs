@@ -256,7 +256,12 @@ impl Tap for Facts {
         Ok(())
     }
 
-    fn decided(&mut self, order: &Order, outcome: &Outcome) -> Result<(), GatewayError> {
+    fn decided(
+        &mut self,
+        order: &Order,
+        _replayed: bool,
+        outcome: &Outcome,
+    ) -> Result<(), GatewayError> {
         self.order(order, outcome);
         Ok(())
     }

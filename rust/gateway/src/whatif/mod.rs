@@ -12,8 +12,9 @@ pub(crate) mod refold;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 
+use cwts_risk::limits::{LimitsFile, ReferenceSource};
 use cwts_risk::{Engine, Outcome};
-use cwts_types::{Body, Control, Decision, Entry, Order, OrderKind, entry_flag};
+use cwts_types::{Body, Control, Decision, Entry, Order, OrderKind, RegisterKind, entry_flag};
 use rustc_hash::FxHashSet;
 
 pub use flips::{FLIP_BYTES, Flip, Tally};
@@ -21,7 +22,7 @@ pub use flips::{FLIP_BYTES, Flip, Tally};
 use crate::GatewayError;
 use crate::reader::read_log;
 use crate::replay::tap::{Tap, replay_tapped};
-use crate::replay::{Progress, ReplayInput, ReplayOptions};
+use crate::replay::{LIVE_ORDERS_MAX, Progress, ReplayInput, ReplayOptions};
 use flips::FlipRows;
 use refold::{Again, Refold};
 
@@ -56,7 +57,7 @@ pub fn whatif_file(
     progress: &Progress,
 ) -> Result<WhatIf, GatewayError> {
     let path = input.path.clone();
-    let mut compare = Compare::new(options)?;
+    let mut compare = Compare::new(options, &path, old.max_live)?;
     let tapped = replay_tapped(input, old, progress, Some(&mut compare))?;
     compare.note_replay_rules(&tapped.engine);
     let source = json::Source {
@@ -81,7 +82,7 @@ pub fn whatif_log(
     options: &WhatIfOptions,
     progress: &Progress,
 ) -> Result<WhatIf, GatewayError> {
-    let mut compare = Compare::new(options)?;
+    let mut compare = Compare::new(options, &dir.display().to_string(), LIVE_ORDERS_MAX)?;
     let mut own = Engine::new();
     let mut open: Option<(Order, bool, Option<Outcome>)> = None;
     let tamper = |index: u64, what: String| GatewayError::Log {
@@ -122,6 +123,7 @@ pub fn whatif_log(
     let facts = read_log(dir, &mut visit)?;
     progress.events.store(facts.size, Ordering::Relaxed);
     compare.note_replay_rules(&own);
+    compare.note_middles(&own);
     let source = json::Source {
         kind: "log",
         path: dir.display().to_string(),
@@ -137,6 +139,11 @@ pub fn whatif_log(
 /// Old decisions beside new ones.
 struct Compare {
     refold: Refold,
+    /// Of the new limits, and of what is asked, for errors.
+    new_path: String,
+    path: String,
+    /// Orders that live under the new limits at most, with those that they refused.
+    max_live: usize,
     orders: u64,
     old_accepted: u64,
     new_accepted: u64,
@@ -162,12 +169,15 @@ struct Compare {
 }
 
 impl Compare {
-    fn new(options: &WhatIfOptions) -> Result<Self, GatewayError> {
+    fn new(options: &WhatIfOptions, path: &str, max_live: usize) -> Result<Self, GatewayError> {
         let refold = Refold::new(&options.limits.0, &options.limits.1)?;
         // After the limits are known to be good: a refused question leaves older rows alone.
         let rows = options.flips.as_deref().map(FlipRows::create).transpose()?;
         Ok(Self {
             refold,
+            new_path: options.limits.0.clone(),
+            path: path.to_owned(),
+            max_live,
             orders: 0,
             old_accepted: 0,
             new_accepted: 0,
@@ -198,6 +208,13 @@ impl Compare {
     }
 
     fn order(&mut self, order: &Order, replayed: bool, old: &Decision) -> Result<(), GatewayError> {
+        if self.refold.live() > self.max_live {
+            return Err(GatewayError::TooManyLiveOrders {
+                path: self.path.clone(),
+                record: order.seq,
+                max: self.max_live,
+            });
+        }
         let was_accepted = old.is_accepted();
         let again = self.refold.order(order, replayed, was_accepted, |_| {});
         if matches!(order.order_kind(), Some(OrderKind::Cancel | OrderKind::MassCancel)) {
@@ -248,6 +265,27 @@ impl Compare {
         }
     }
 
+    /// A log has the middle of a book only where its own limits listened to it.
+    fn note_middles(&mut self, old: &Engine) {
+        let listens = |engine: &Engine, symbol: &str| {
+            let handle = engine.registry().handle(RegisterKind::Instrument, symbol);
+            handle.and_then(|handle| engine.reference_source(handle)) == Some(ReferenceSource::Mid)
+        };
+        let new = &self.refold.engine;
+        let names = old.registry().names(RegisterKind::Instrument);
+        let deaf: Vec<&str> =
+            names.filter(|name| listens(new, name) && !listens(old, name)).collect();
+        if let Some(first) = deaf.first() {
+            self.notes.push(format!(
+                "the new limits have a collar around the middle of the book for {} instruments \
+                 ({first} first) whose middle this log does not hold, because its own limits did \
+                 not listen to it: those orders were decided without a reference; ask of the file \
+                 that was replayed",
+                deaf.len()
+            ));
+        }
+    }
+
     fn finish(
         mut self,
         source: json::Source,
@@ -271,8 +309,17 @@ impl Tap for Compare {
         self.refold.entry(index, entry)
     }
 
-    fn decided(&mut self, order: &Order, outcome: &Outcome) -> Result<(), GatewayError> {
-        self.order(order, true, &outcome.decision)
+    fn decided(
+        &mut self,
+        order: &Order,
+        replayed: bool,
+        outcome: &Outcome,
+    ) -> Result<(), GatewayError> {
+        self.order(order, replayed, &outcome.decision)
+    }
+
+    fn limits(&self) -> Option<(&str, &LimitsFile)> {
+        Some((&self.new_path, self.refold.limits()))
     }
 }
 

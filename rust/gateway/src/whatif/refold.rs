@@ -11,9 +11,10 @@ use cwts_types::{
     Body, Entry, Exec, Header, Kill, Order, OrderKind, Reference, Register, RegisterKind, Scope,
     exec_type,
 };
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 
 use crate::GatewayError;
+use crate::replay::live::LiveOrders;
 use crate::start::{names_of, parent_kind, parse_limits};
 
 /// An engine under other limits, in step with entries made under the old ones.
@@ -23,11 +24,20 @@ pub(crate) struct Refold {
     /// By kind and the entries' handle: the handle here.
     handles: [Vec<u32>; KINDS],
     /// Accepted by the old limits, refused here: nothing on these ids happened.
-    upstream: FxHashSet<u64>,
+    upstream: LiveOrders,
     /// A replace that was refused here -> the order that it would have changed.
-    unchanged: FxHashMap<u64, u64>,
+    unchanged: FxHashMap<u64, Unchanged>,
     /// Orders and reports left out.
     pub(crate) left_out: u64,
+}
+
+/// An order that a replace would have changed.
+#[derive(Clone, Copy)]
+struct Unchanged {
+    target: u64,
+    /// A market's: its rows on the new id are on the order as it stays, as in a replay. A session's
+    /// venue fills what was sent, and that replace was not.
+    replayed: bool,
 }
 
 /// What became of an order here.
@@ -48,7 +58,7 @@ impl Refold {
             engine,
             file,
             handles: Default::default(),
-            upstream: FxHashSet::default(),
+            upstream: LiveOrders::default(),
             unchanged: FxHashMap::default(),
             left_out: 0,
         };
@@ -143,7 +153,8 @@ impl Refold {
                 Some(exec) => Body::Exec(exec),
                 None => return Ok(()),
             },
-            Body::ReleaseDenied(denied) if self.upstream.remove(&denied.order_id) => {
+            Body::ReleaseDenied(denied) if self.upstream.contains(denied.order_id) => {
+                self.forget(denied.order_id);
                 self.left_out += 1;
                 return Ok(());
             }
@@ -169,8 +180,11 @@ impl Refold {
 
     /// A report, unless it is on an order that was refused here.
     fn exec(&mut self, exec: &Exec) -> Option<Exec> {
-        if !self.upstream.contains(&exec.order_id) {
+        if !self.upstream.contains(exec.order_id) {
             return Some(*exec);
+        }
+        if exec.exec_type == exec_type::TRADE {
+            return self.trade(exec);
         }
         self.left_out += 1;
         let ends = matches!(
@@ -180,10 +194,38 @@ impl Refold {
         if !ends && exec.exec_type != exec_type::REJECTED {
             return None;
         }
-        self.upstream.remove(&exec.order_id);
+        self.upstream.remove(exec.order_id);
         // The order that was not replaced here still works: its end is an end here too.
-        let order_id = self.unchanged.remove(&exec.order_id)?;
+        let order_id = self.unchanged.remove(&exec.order_id)?.target;
         ends.then_some(Exec { order_id, ..*exec })
+    }
+
+    /// A trade on an order that was refused here: of none, or of the one that it left as it was.
+    fn trade(&mut self, exec: &Exec) -> Option<Exec> {
+        let id = exec.order_id;
+        let stays = self.unchanged.get(&id).filter(|unchanged| unchanged.replayed).copied();
+        let stays = stays.filter(|unchanged| self.engine.is_working(unchanged.target));
+        self.upstream.take(id, exec.last_qty);
+        if !self.upstream.contains(id) {
+            self.unchanged.remove(&id);
+        }
+        self.left_out += u64::from(stays.is_none());
+        stays.map(|unchanged| Exec { order_id: unchanged.target, ..*exec })
+    }
+
+    fn forget(&mut self, id: u64) {
+        self.upstream.remove(id);
+        self.unchanged.remove(&id);
+    }
+
+    /// Orders that it holds: those that work, and those refused here that the entries are not done
+    /// with.
+    pub(crate) fn live(&self) -> usize {
+        self.engine.known_order_ids() + self.upstream.len()
+    }
+
+    pub(crate) fn limits(&self) -> &LimitsFile {
+        &self.file
     }
 
     /// Decides an order that the old limits accepted or refused.
@@ -199,34 +241,48 @@ impl Refold {
         own.account = self.handle(RegisterKind::Account, order.account);
         own.strategy = self.handle(RegisterKind::Strategy, order.strategy);
         let kind = order.order_kind();
-        if kind != Some(OrderKind::New) && self.upstream.contains(&order.ref_id) {
+        if kind != Some(OrderKind::New) && self.upstream.contains(order.ref_id) {
             let target = self.unchanged.get(&order.ref_id).copied();
-            if kind == Some(OrderKind::Replace) {
+            let stays = target.filter(|t| replayed && self.engine.is_working(t.target));
+            let is_replace = kind == Some(OrderKind::Replace);
+            if is_replace && replayed && was_accepted {
+                // The market has it under the new id from here on.
+                self.forget(order.ref_id);
+            }
+            if is_replace && stays.is_none() {
                 self.left_out += 1;
                 if was_accepted {
-                    self.upstream.insert(order.order_id);
+                    self.upstream.add(order.order_id, order.qty);
                     target.and_then(|target| self.unchanged.insert(order.order_id, target));
                 }
                 return Again::LeftOut;
             }
-            if replayed && order.qty <= 0 {
-                self.upstream.remove(&order.ref_id);
-                self.unchanged.remove(&order.ref_id);
+            if replayed && !is_replace {
+                let off = if order.qty <= 0 { i64::MAX } else { order.qty };
+                self.upstream.take(order.ref_id, off);
+                if !self.upstream.contains(order.ref_id) {
+                    self.unchanged.remove(&order.ref_id);
+                }
             }
             let Some(target) = target else {
                 self.left_out += 1;
                 return Again::LeftOut;
             };
-            own.ref_id = target;
+            own.ref_id = target.target;
         }
         let outcome = self.engine.decide_seen(&own, replayed, seen);
         let accepted = outcome.decision.is_accepted();
+        if !matches!(kind, Some(OrderKind::New | OrderKind::Replace)) {
+            return Again::Decided(own, outcome);
+        }
         if accepted {
-            self.upstream.remove(&order.order_id);
+            self.forget(order.order_id);
         } else if was_accepted {
-            self.upstream.insert(order.order_id);
+            let filled = self.engine.filled(own.ref_id).unwrap_or(0);
+            self.upstream.add(order.order_id, order.qty.saturating_sub(filled));
             if kind == Some(OrderKind::Replace) {
-                self.unchanged.insert(order.order_id, order.ref_id);
+                let target = own.ref_id;
+                self.unchanged.insert(order.order_id, Unchanged { target, replayed });
             }
         }
         Again::Decided(own, outcome)
@@ -325,7 +381,7 @@ max_order_qty = 10
     fn what_follows_on_a_refused_order_is_left_out() {
         let mut refold = refold();
         assert_eq!(decide(&mut refold, &order(1, 50)), Some(false));
-        let fill = Exec { order_id: 1, exec_type: exec_type::TRADE, last_qty: 50, ..exec() };
+        let fill = Exec { order_id: 1, exec_type: exec_type::TRADE, last_qty: 40, ..exec() };
         entry(&mut refold, Body::Exec(fill));
         let replace = Order { order_id: 2, ref_id: 1, kind: 2, ..order(2, 5) };
         assert_eq!(decide(&mut refold, &replace), None);
@@ -351,6 +407,38 @@ max_order_qty = 10
         entry(&mut refold, Body::Exec(end));
         assert!(!refold.engine.is_working(1));
         assert_eq!(refold.engine.firm_open(), 0);
+    }
+
+    #[test]
+    fn a_markets_refused_replace_leaves_its_order_and_the_fills_of_both() {
+        let mut refold = refold();
+        let decide =
+            |refold: &mut Refold, order: &Order| match refold.order(order, true, true, |_| {}) {
+                Again::Decided(_, outcome) => Some(outcome.decision.is_accepted()),
+                Again::LeftOut => None,
+            };
+        let fill = |order_id, qty| {
+            Body::Exec(Exec { order_id, exec_type: exec_type::TRADE, last_qty: qty, ..exec() })
+        };
+        let replace = |id, ref_id, qty| Order { order_id: id, ref_id, kind: 2, ..order(id, qty) };
+        let reduce = |id, qty| Order { order_id: id, ref_id: id, kind: 3, ..order(id, qty) };
+        assert_eq!(decide(&mut refold, &order(1, 9)), Some(true));
+        assert_eq!(decide(&mut refold, &replace(2, 1, 50)), Some(false));
+        entry(&mut refold, fill(2, 2));
+        assert_eq!(refold.engine.filled(1), Some(2));
+        assert_eq!(decide(&mut refold, &reduce(2, 1)), Some(true));
+        assert_eq!(decide(&mut refold, &replace(3, 2, 60)), Some(false));
+        entry(&mut refold, fill(3, 1));
+        assert_eq!(refold.engine.filled(1), Some(3));
+        assert_eq!(decide(&mut refold, &replace(4, 3, 10)), Some(true));
+        entry(&mut refold, fill(4, 7));
+        // All of it is filled; what the market fills beyond is nobody's.
+        assert!(!refold.engine.is_working(1));
+        assert_eq!((refold.left_out, refold.upstream.len(), refold.unchanged.len()), (0, 0, 0));
+        // A whole order that was refused is forgotten with its last fill.
+        assert_eq!(decide(&mut refold, &order(5, 50)), Some(false));
+        entry(&mut refold, fill(5, 50));
+        assert_eq!((refold.left_out, refold.upstream.len()), (1, 0));
     }
 
     #[test]
