@@ -50,6 +50,11 @@ def log_of(directory: Path) -> Path:
     beside = directory.with_suffix("") if directory.suffix == ".run" else directory
     if (beside / "wal").is_dir():
         return beside
+    for run in (beside, directory / "log"):
+        if (run / "0001" / "wal").is_dir():
+            raise input_error(
+                f"{directory}: holds a log for each file of a run; name one, as {run / '0001'}"
+            )
     raise input_error(
         f"{directory}: is neither a log nor a folder that holds one as log/, nor a log's .run"
     )

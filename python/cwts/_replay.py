@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias, TypeVar
 
 from cwts import _core
+from cwts._outputs import check_run_outputs
 from cwts._replay_request import Settings, files_of, limits_for
 from cwts.errors import input_error
 
@@ -364,6 +365,13 @@ class Run:
             raise ValueError(f"session is {self.session!r}, must be 'file' or 'continuous'")
         if self.settings.anomalies is not None and len(self.files) > 1:
             raise input_error("anomalies are injected into one file; pass one")
+        check_run_outputs(
+            self.files,
+            self.settings.limits_path,
+            self.log,
+            self.decisions,
+            one_session=len(self.files) == 1 or self.session == "continuous",
+        )
 
     def go(
         self, watch: Callable[[Standing], object] | None = None, stop: Stop | None = None

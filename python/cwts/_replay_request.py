@@ -65,6 +65,10 @@ class Settings:
     strict: bool = False
     anomalies: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse a time zone that is none, whether or not a file needs it."""
+        midnight_ns("2000-01-03", self.tz)
+
     def core(
         self,
         paths: list[Path],

@@ -24,6 +24,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from cwts import _core
+from cwts._outputs import numbered
 from cwts._replay import ReplayResult, Run, Standing, Stop, watched, with_warnings
 from cwts._replay_merge import merged
 from cwts._replay_request import Settings
@@ -97,7 +98,7 @@ def replay_files(run: Run, watch: Watch | None, stop: Stop | None) -> ReplayResu
             path,
             settings,
             None if run.log is None else run.log / f"{number:04}",
-            None if run.decisions is None else _numbered(run.decisions, number),
+            None if run.decisions is None else numbered(run.decisions, number),
         )
         for number, path in enumerate(run.files, 1)
     ]
@@ -132,11 +133,6 @@ def _result(run: Run, done: list[_Done], wall_s: float) -> ReplayResult:
     if result is None:
         raise input_error("no file to replay; pass at least one")
     return result
-
-
-def _numbered(path: Path, number: int) -> Path:
-    """``out.csv`` of the third file is ``out.0003.csv``."""
-    return path.with_name(f"{path.stem}.{number:04}{path.suffix}")
 
 
 def _obey(stop: Stop | None) -> None:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from cwts import _core
 
@@ -20,8 +20,9 @@ class Verdict:
     """What a verification found."""
 
     ok: bool
-    #: Whether the log was closed; one that is still written, or whose writer died, is not.
-    clean: bool
+    #: Whether the log was closed; one that is still written, or whose writer died, is not. Only
+    #: its last entry tells, so with ``level="roots"`` it is ``None``.
+    clean: bool | None
     origin: str
     size: int
     root: str
@@ -80,7 +81,8 @@ def verify(
         files all logs are verified, and the root over them.
     keys : iterable of str
         Verification keys in the C2SP form. Without one the log's own ``log.vkey`` is used: that
-        proves that the log is consistent, and not who wrote it.
+        proves that the log is consistent, and not who wrote it. A run's own key checks its logs
+        too: one key has signed all of them, each under its own name.
     level : {"full", "roots"}
         ``"roots"`` checks signatures and the stored tree only.
 
@@ -89,7 +91,7 @@ def verify(
     LogError
         The directory is not a log.
     """
-    directory, keys = log_directory(log), list(keys)
+    directory, keys = _existing(log), list(keys)
     check = _verify_run if is_run(directory) else _verify
     return check(directory, keys, level)
 
@@ -98,7 +100,7 @@ def _verify(log: Path, keys: list[str], level: Literal["roots", "full"]) -> Verd
     found = _core.verify(os.fspath(log), keys, level)
     return Verdict(
         ok=bool(found["ok"]),
-        clean=bool(found["clean"]),
+        clean=None if level == "roots" else bool(found["clean"]),
         origin=str(found["origin"]),
         size=int(found["size"]),
         root=str(found["root"]),
@@ -113,7 +115,8 @@ def _verify_run(run: Path, keys: list[str], level: Literal["roots", "full"]) -> 
     """Verify the logs of a run each for itself, then what binds them."""
     found = _core.check_run(os.fspath(run), keys)
     logs = [Path(log) for log in found["logs"]]
-    verdicts = [_verify(log, _keys_of(log, keys), level) for log in logs]
+    given = [[] if key is None else [key] for key in found["log_keys"]]
+    verdicts = [_verify(log, own, level) for log, own in zip(logs, given, strict=True)]
     findings, notes = list(found["findings"]), list[str]()
     not_checked = list(found["not_checked"])
     counts: Counter[str] = Counter()
@@ -127,7 +130,7 @@ def _verify_run(run: Path, keys: list[str], level: Literal["roots", "full"]) -> 
         notes.append("the run did not finish: it has no root over its logs")
     return Verdict(
         ok=not findings,
-        clean=head is not None and all(verdict.clean for verdict in verdicts),
+        clean=None if level == "roots" else head is not None and all(map(_is_clean, verdicts)),
         origin="" if head is None else str(head["origin"]),
         size=sum(verdict.size for verdict in verdicts),
         root="" if head is None else str(head["root"]),
@@ -139,19 +142,8 @@ def _verify_run(run: Path, keys: list[str], level: Literal["roots", "full"]) -> 
     )
 
 
-def _keys_of(log: Path, keys: list[str]) -> list[str]:
-    """Pick the key that is named after a log; none of another name can have signed it."""
-    origin = _checkpoint_origin(log)
-    named = [key for key in keys if key.strip().split("+", 1)[0] == origin]
-    return named[:1] or keys[:1]
-
-
-def _checkpoint_origin(log: Path) -> str:
-    try:
-        with (log / "checkpoint").open("rb") as file:
-            return file.readline(_ORIGIN_BYTES_MAX).decode(errors="replace").rstrip("\n")
-    except OSError:
-        return ""
+def _is_clean(verdict: Verdict) -> bool:
+    return bool(verdict.clean)
 
 
 def _in_log(name: str, finding: dict[str, Any]) -> dict[str, Any]:
@@ -173,12 +165,12 @@ async def averify(
 
 def explain(log: str | os.PathLike[str], order_id: int) -> dict[str, Any]:
     """Tell an order's whole story out of a log: what came, what was decided, and why."""
-    return _core.explain(os.fspath(log_directory(log)), order_id)
+    return _core.explain(os.fspath(_one_log(log)), order_id)
 
 
 def status(log: str | os.PathLike[str]) -> dict[str, Any]:
     """Tell the state of a log's gateway: whether it runs, holds, limit use, rejections."""
-    return _core.status(os.fspath(log_directory(log)))
+    return _core.status(os.fspath(_one_log(log)))
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:
@@ -188,12 +180,34 @@ def is_run(path: str | os.PathLike[str]) -> bool:
 
 
 def log_directory(path: str | os.PathLike[str]) -> Path:
-    """Give the log of a directory: itself, or the ``log/`` in a run's directory."""
+    """Give the log of a directory: itself, its ``log/``, or the one that it is the ``.run`` of."""
     given = Path(path)
     inner = given / "log"
-    is_log = (inner / "wal").is_dir() or is_run(inner)
-    return inner if is_log and not (given / "wal").is_dir() else given
+    if (given / "wal").is_dir():
+        return given
+    if (inner / "wal").is_dir() or is_run(inner):
+        return inner
+    beside = given.with_suffix("") if given.suffix == ".run" else given
+    return beside if (beside / "wal").is_dir() or is_run(beside) else given
 
 
-#: A longer first line is no origin.
-_ORIGIN_BYTES_MAX: Final = 1_024
+def _one_log(path: str | os.PathLike[str]) -> Path:
+    """Give the log of a directory, which must not be a run's with several."""
+    log = _existing(path)
+    if is_run(log):
+        raise _log_error(f"{log}: holds a log for each file of a run; name one, as {log / '0001'}")
+    return log
+
+
+def _existing(path: str | os.PathLike[str]) -> Path:
+    given = Path(path)
+    if not given.is_dir():
+        what = "is a file" if given.exists() else "does not exist"
+        raise _log_error(f"{given}: {what}; pass the folder of a log, or of a run's logs")
+    return log_directory(given)
+
+
+def _log_error(message: str) -> _core.LogError:
+    error = _core.LogError(message)
+    error.code = "LOG"
+    return error

@@ -64,7 +64,15 @@ def read_limits(
     else:
         name = os.fspath(limits)
         if name not in SHIPPED_LIMITS or Path(name).exists():
-            return name, Path(name).read_bytes()
+            try:
+                return name, Path(name).read_bytes()
+            except FileNotFoundError:
+                shipped = ", ".join(SHIPPED_LIMITS)
+                raise input_error(
+                    f"limits {name}: no such file; pass a limits file, or one of {shipped}"
+                ) from None
+            except OSError as error:
+                raise input_error(f"limits {name}: {error.strerror}; pass a limits file") from None
     return f"cwts/defaults/{name}.toml", default_limits(name)
 
 
@@ -172,15 +180,18 @@ def synth(
     suffix = Path(target).suffix
     if suffix not in FORMATS:
         raise input_error(f"{os.fspath(target)}: the suffix must be one of {', '.join(FORMATS)}")
-    labels = _core.generate(
-        os.fspath(target),
-        FORMATS[suffix],
-        profile=profile,
-        events=events,
-        seed=seed,
-        anomalies=bool(anomalies),
-        instruments=instruments,
-    )
+    from cwts._outputs import whole_file
+
+    with whole_file(target) as place:
+        labels = _core.generate(
+            os.fspath(place),
+            FORMATS[suffix],
+            profile=profile,
+            events=events,
+            seed=seed,
+            anomalies=bool(anomalies),
+            instruments=instruments,
+        )
     return [json.loads(line) for line in labels.splitlines()]
 
 

@@ -54,6 +54,7 @@ class FilesFailedError(CwtsError):
         super().__init__(f"{len(failed)} of {total} files failed: {named}{more}")
         self.code = "FILES_FAILED"
         self.failed = failed
+        self.total = total
         self.result = result
 
 

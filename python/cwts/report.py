@@ -11,9 +11,9 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any, Final
 
+from cwts._outputs import whole_file
 from cwts._report import against, charts, plot, scale, sections, text
 from cwts._report.style import SHEET
 from cwts._report.verdict import findings, headline, labels_found
@@ -82,7 +82,7 @@ def write_report(run: Mapping[str, Any], path: str | os.PathLike[str]) -> int:
     run : Mapping
         As for `report_html`.
     path : path-like
-        The file; one that exists is replaced.
+        The file; one that exists is replaced. A device or pipe is written to.
 
     Returns
     -------
@@ -90,15 +90,8 @@ def write_report(run: Mapping[str, Any], path: str | os.PathLike[str]) -> int:
         The number of bytes written.
     """
     page = report_html(run).encode()
-    target = Path(path)
-    # Written beside it and renamed: a full disk leaves the former page, not half of a new one.
-    partial = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        partial.write_bytes(page)
-        partial.replace(target)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
+    with whole_file(path) as place:
+        place.write_bytes(page)
     return len(page)
 
 

@@ -9,6 +9,12 @@ __all__ = ["main"]
 
 def main() -> None:
     """Run the command line; the entry point of the script ``cwts``."""
-    from cwts.cli.app import run
+    try:
+        from cwts.cli.app import run
 
-    sys.exit(run())
+        code = run()
+    except KeyboardInterrupt:
+        # Before `run` could say so itself: while modules were imported.
+        sys.stderr.write("\ncwts: cancelled\n")
+        code = 130
+    sys.exit(code)

@@ -31,6 +31,8 @@ def read_fingerprint(path: Path) -> dict[str, Any]:
     """
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise input_error(f"--expect {path}: {error.strerror}; pass a fingerprint") from None
     except ValueError as error:
         raise input_error(f"{path}: is no JSON: {error}") from None
     if not isinstance(found, dict) or not isinstance(found.get("decisions_sha256"), str):

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from cwts import datasets
+from cwts._outputs import check_outputs, whole_file
 from cwts.cli.output import json_option, write_json
 
 __all__ = ["gen"]
@@ -51,6 +52,8 @@ def gen(
     as_json: bool,
 ) -> None:
     """Write synthetic order flow: the same seed gives the same bytes on every machine."""
+    labels_path = output.with_name("labels.ndjson") if anomalies else None
+    check_outputs([("-o", output), ("the labels", labels_path)], ())
     began = time.perf_counter()
     labels = datasets.synth(
         output,
@@ -61,10 +64,10 @@ def gen(
         instruments=instruments,
     )
     seconds = time.perf_counter() - began
-    labels_path = output.with_name("labels.ndjson") if anomalies else None
     if labels_path is not None:
         lines = "".join(json.dumps(label, separators=(",", ":")) + "\n" for label in labels)
-        labels_path.write_text(lines, encoding="utf-8")
+        with whole_file(labels_path) as place:
+            place.write_text(lines, encoding="utf-8")
     size_bytes = output.stat().st_size
     if as_json:
         write_json(

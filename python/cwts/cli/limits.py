@@ -107,8 +107,12 @@ def suggest(
     file, and the share that it refuses is printed: it is at most --false-rejects, or nothing is
     written. The same flow gives the same bytes.
     """
+    from cwts._outputs import check_outputs
     from cwts._suggest import suggest_limits
+    from cwts.audit import log_directory
 
+    log = [("the log", log_directory(past))] if past.is_dir() else []
+    check_outputs([("-o", out)], [("the input", past)], log)
     if out.exists() and not force:
         raise click.UsageError(f"{out} exists; --force replaces it")
     with progress_bar() as advance:

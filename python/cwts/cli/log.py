@@ -29,7 +29,8 @@ def log() -> None:
     "vkeys",
     multiple=True,
     metavar="KEY|FILE",
-    help="A key that you trust; without one the log's own is used, which proves less.",
+    help="A key that you trust; repeatable. A run's own checks all its logs. Without one the "
+    "log's own is used, which proves less.",
 )
 @click.option(
     "--level",
@@ -76,10 +77,9 @@ def _key(text: str) -> str:
 
 def _show(verdict: audit.Verdict, level: str, seconds: float) -> None:
     if verdict.ok:
-        head = click.style("OK", fg="green", bold=True)
         depth = "every byte checked" if level == "full" else "signatures and stored tree checked"
         of = f" in {len(verdict.logs):,} logs" if verdict.logs else ""
-        click.echo(f"{head}: {verdict.size:,} entries{of}, {depth}, {seconds:.2f} s")
+        click.echo(f"{_ok(verdict)}: {verdict.size:,} entries{of}, {depth}, {seconds:.2f} s")
     else:
         head = click.style("REJECTED", fg="red", bold=True)
         first = verdict.first_broken
@@ -91,18 +91,28 @@ def _show(verdict: audit.Verdict, level: str, seconds: float) -> None:
             click.echo(f"  and {len(verdict.findings) - _SHOWN:,} more (--json has them)")
     for number, one in enumerate(verdict.logs[:_SHOWN], 1):
         state = "ok" if one.ok else f"{len(one.findings):,} findings"
-        closed = "closed" if one.clean else "not closed"
-        click.echo(f"  log {number:04}     {state}, {closed}, {one.size:,} entries, {one.root}")
+        closed = "" if one.clean is None else ", closed" if one.clean else ", not closed"
+        click.echo(f"  log {number:04}     {state}{closed}, {one.size:,} entries, {one.root}")
     if len(verdict.logs) > _SHOWN:
         click.echo(f"  and {len(verdict.logs) - _SHOWN:,} more logs (--json has them)")
     click.echo(f"  origin       {verdict.origin or 'none'}")
     click.echo(f"  root         {verdict.root or 'none'}")
-    click.echo(f"  closed       {'yes' if verdict.clean else 'no: it is written, or was cut off'}")
+    closed = "yes" if verdict.clean else "no: it is written, or was cut off"
+    if verdict.clean is None:
+        closed = f"not checked at level {level}: the last entry tells"
+    click.echo(f"  closed       {closed}")
     for word, texts in (("note", verdict.notes), ("not checked", verdict.not_checked)):
         for text in texts[:_SHOWN]:
             click.echo(f"  {word:<11}  {text}")
         if len(texts) > _SHOWN:
             click.echo(f"  {word:<11}  and {len(texts) - _SHOWN:,} more (--json has them)")
+
+
+def _ok(verdict: audit.Verdict) -> str:
+    if verdict.logs and not verdict.root:
+        # Each log holds for itself; one that was taken away is missed by nothing.
+        return click.style("OK, BUT NO SIGNED ROOT OVER THE LOGS", fg="yellow", bold=True)
+    return click.style("OK", fg="green", bold=True)
 
 
 def _sentence(finding: dict[str, Any]) -> str:

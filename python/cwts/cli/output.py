@@ -82,7 +82,11 @@ def exit_code(error: Exception) -> int:
         click.echo("cwts: cancelled", err=True)
         return _CANCELLED
     if code:
-        click.echo(f"cwts: {error} [{code}]", err=True)
+        said = str(error)
+        if isinstance(error, errors.FilesFailedError):
+            # Each file's own message is on stderr already.
+            said = f"{len(error.failed)} of {error.total} files failed"
+        click.echo(f"cwts: {said} [{code}]", err=True)
         return BAD_INPUT if _is_the_inputs(error, code) else FOUND_WRONG
     if isinstance(error, (OSError, ValueError, TypeError)):
         click.echo(f"cwts: {error}", err=True)

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import click
+from click.core import ParameterSource
 
 from cwts import _replay, errors
+from cwts._outputs import check_run_outputs
 from cwts._replay_request import Settings, files_of, limits_for
 from cwts.cli.fingerprint import differences, read_fingerprint
 from cwts.cli.output import FOUND_WRONG, json_option, nanoseconds, run_bar, write_json
@@ -16,6 +18,13 @@ __all__ = ["replay", "show_run"]
 
 _PATH = click.Path(path_type=Path)
 _FILE = click.Path(path_type=Path, dir_okay=False)
+#: Formats that an option of the command has a part in.
+_USED_BY: Final = {
+    "date": {"lobster", "itch"},
+    "tz": {"lobster", "itch"},
+    "symbol": {"lobster", "csv", "parquet", "arrow"},
+    "strict": {"fix"},
+}
 #: Files that a person is shown a line each; --json has all.
 _SHOWN: Final = 50
 
@@ -115,8 +124,17 @@ def replay(
         raise click.UsageError("--log and --no-log contradict each other")
     if expect is not None and len(files) > 1 and session != "continuous":
         raise click.UsageError("--expect is for one session; add --session continuous")
-    expected = None if expect is None else read_fingerprint(expect)
     paths = files_of(files)
+    check_run_outputs(
+        paths,
+        limits,
+        log,
+        decisions,
+        one_session=len(paths) == 1 or session == "continuous",
+        report=report,
+        expect=expect,
+    )
+    expected = None if expect is None else read_fingerprint(expect)
     text, name = limits_for(limits, paths, format_)
     settings = Settings(
         limits=text,
@@ -145,6 +163,8 @@ def replay(
             result, failed = error.result, error
     wrong: list[str] = []
     if result is not None:
+        for sentence in _idle(ctx, result.json):
+            click.echo(f"cwts: warning: {sentence}", err=True)
         wrong = [] if expected is None else differences(result.json, expected)
         wrong = [f"fingerprint differs: {sentence}" for sentence in wrong]
         as_expected = expected is not None and not wrong
@@ -160,6 +180,23 @@ def replay(
             if as_expected:
                 click.echo(f"fingerprint as expected ({expect})")
     _end(ctx, wrong, failed)
+
+
+def _idle(ctx: click.Context, run: Any) -> list[str]:
+    """Say which options were given and had no part in the run."""
+
+    def is_given(name: str) -> bool:
+        return ctx.get_parameter_source(name) is not ParameterSource.DEFAULT
+
+    formats = {source["format"] for source in run["inputs"]}
+    idle = [
+        f"--{name} has no part in {', '.join(sorted(formats))}: it was not used"
+        for name, used_by in _USED_BY.items()
+        if is_given(name) and not formats & used_by
+    ]
+    if is_given("seed") and not ctx.params["injects"]:
+        idle.append("--seed has no part without --inject-anomalies: it was not used")
+    return idle
 
 
 def _end(ctx: click.Context, wrong: list[str], failed: errors.FilesFailedError | None) -> None:
@@ -178,8 +215,8 @@ def missed(run: Any) -> list[str]:
     """Say which injected anomalies no control has named, or found no place."""
     injected, labels = run["inputs"][0]["injected"], run["labels"]
     sentences = [
-        f"anomaly missed: {label['kind']} at event {label['seq']:,}, which {label['expect']} "
-        f"should name"
+        f"anomaly missed: {label['kind']} at event {label['seq']:,}, which "
+        f"{' or '.join(label['expect'])} should name"
         for label in labels
         if not label["found"]
     ]

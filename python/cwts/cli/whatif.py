@@ -8,6 +8,8 @@ from typing import Any, Literal
 import click
 
 from cwts import _whatif
+from cwts._outputs import check_outputs
+from cwts.audit import log_directory
 from cwts.cli.output import FOUND_WRONG, json_option, progress_bar, write_json
 
 __all__ = ["whatif"]
@@ -57,6 +59,9 @@ def whatif(
     Flips are an answer: exit code 0, however many. 1: the decisions in the log are not those that
     its own limits give. 2: bad input.
     """
+    log = [("the log", log_directory(past))] if past.is_dir() else []
+    read = [("the input", past), ("the new limits", limits), ("the old limits", old)]
+    check_outputs([("--flips", flips)], read, log)
     with progress_bar() as advance:
         result = _whatif.whatif(
             past,

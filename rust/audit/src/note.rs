@@ -82,6 +82,14 @@ impl VerifyKey {
         self.id
     }
 
+    /// The same public key under another name: one secret may sign several logs, each as itself.
+    ///
+    /// # Errors
+    /// The text is no name.
+    pub fn renamed(&self, name: &str) -> Result<Self, NoteError> {
+        Self::new(name, self.key)
+    }
+
     fn new(name: &str, key: [u8; 32]) -> Result<Self, NoteError> {
         if !is_name(name) {
             return Err(NoteError::Key { what: "a name is not empty, without space or `+`" });

@@ -75,7 +75,7 @@ impl CsvDecoder {
             let header: Vec<&[u8]> = (0..self.ends_len).map(|at| self.field(at)).collect();
             let (columns, ignored) = Columns::of_header(&header)?;
             if columns.instrument.is_none() && self.symbol.is_none() {
-                let detail = "no column 'instrument'; name the symbol of the file";
+                let detail = "no column 'instrument'; name the symbol of the file (--symbol)";
                 return Err(FeedError::new(FeedErrorKind::MissingColumn, detail));
             }
             self.ignored = ignored;

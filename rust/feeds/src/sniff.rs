@@ -116,10 +116,11 @@ pub fn sniff(head: &[u8], whole: bool) -> Result<Format, FeedError> {
         formats.iter().map(|format| format.name()).collect::<Vec<_>>().join(", ")
     };
     Err(if candidates.is_empty() {
-        let detail = format!("none of {} recognises it; name the format", names(&Format::ALL));
+        let detail =
+            format!("none of {} recognises it; name the format (--format)", names(&Format::ALL));
         FeedError::new(FeedErrorKind::UnknownFormat, detail)
     } else {
-        let detail = format!("it may be {}; name the format", names(&candidates));
+        let detail = format!("it may be {}; name the format (--format)", names(&candidates));
         FeedError::new(FeedErrorKind::AmbiguousFormat, detail)
     })
 }

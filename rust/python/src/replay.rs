@@ -281,10 +281,32 @@ pub(crate) fn generate(
             return Err(PyValueError::new_err(why).into());
         }
     };
-    py.detach(|| write_flow(&path, format, &plan))
+    let mut interrupt = None;
+    let written = py.detach(|| {
+        write_flow(&path, format, &plan, &mut || match Python::attach(Python::check_signals) {
+            Ok(()) => true,
+            Err(error) => {
+                interrupt = Some(error);
+                false
+            }
+        })
+    });
+    match interrupt {
+        Some(error) => Err(error.into()),
+        None => written,
+    }
 }
 
-fn write_flow(path: &Path, format: Format, plan: &SynthPlan) -> Result<String, Error> {
+/// Writes the flow; `go_on` is asked before each batch, so that Ctrl-C need not wait for the last.
+fn write_flow(
+    path: &Path,
+    format: Format,
+    plan: &SynthPlan,
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<String, Error> {
+    // A plan that is wrong must leave the file that is there as it is.
+    plan.source()?;
+    let mut going = move || if go_on() { Ok(()) } else { Err(GatewayError::Cancelled) };
     let failed = |source| GatewayError::File { path: path.display().to_string(), source };
     let file = File::create(path).map_err(failed)?;
     let mut sink = BufWriter::with_capacity(1 << 20, file);
@@ -292,27 +314,29 @@ fn write_flow(path: &Path, format: Format, plan: &SynthPlan) -> Result<String, E
     match format {
         Format::Parquet => {
             let mut out = ParquetFileWriter::new(sink).map_err(GatewayError::from)?;
-            plan.each(&mut labels, |events, names| Ok(out.write(events, names)?))?;
+            plan.each(&mut labels, |events, names| {
+                going()?;
+                Ok(out.write(events, names)?)
+            })?;
             sink = out.finish().map_err(GatewayError::from)?;
         }
         Format::Arrow => {
             let mut out = ArrowFileWriter::new(sink).map_err(GatewayError::from)?;
-            plan.each(&mut labels, |events, names| Ok(out.write(events, names)?))?;
+            plan.each(&mut labels, |events, names| {
+                going()?;
+                Ok(out.write(events, names)?)
+            })?;
             sink = out.finish().map_err(GatewayError::from)?;
         }
         Format::Itch => {
             let mut bytes = Vec::new();
             let mut flow = ItchFlow::new();
-            let written = plan.each(&mut labels, |events, names| {
+            plan.each(&mut labels, |events, names| {
+                going()?;
                 bytes.clear();
                 flow.write(events, names, &mut bytes)?;
                 sink.write_all(&bytes).map_err(failed)
-            });
-            if written.is_err() {
-                // Half a day would replay as if it were whole.
-                let _ = std::fs::remove_file(path);
-            }
-            written?;
+            })?;
             bytes.clear();
             flow.finish(&mut bytes, &mut labels);
             sink.write_all(&bytes).map_err(failed)?;
@@ -321,6 +345,7 @@ fn write_flow(path: &Path, format: Format, plan: &SynthPlan) -> Result<String, E
             sink.write_all(csv_header().as_ref()).map_err(failed)?;
             let mut rows = Vec::new();
             plan.each(&mut labels, |events, names| {
+                going()?;
                 rows.clear();
                 write_csv_rows(events, names, &mut rows);
                 sink.write_all(&rows).map_err(failed)

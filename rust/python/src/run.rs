@@ -52,6 +52,8 @@ pub(crate) fn check_run(
     let check = py.detach(|| replay::check_run(&dir, &parsed))?;
     let value = json!({
         "logs": check.logs.iter().map(|log| log.display().to_string()).collect::<Vec<_>>(),
+        "log_keys": check.log_keys.iter().map(|k| k.as_ref().map(ToString::to_string))
+            .collect::<Vec<_>>(),
         "checkpoint": check.checkpoint.as_ref().map(head),
         "findings": check.findings.iter().map(finding).collect::<Vec<_>>(),
         "not_checked": check.not_checked,

@@ -59,7 +59,7 @@ impl BatchRows {
             schema.fields().iter().map(|field| field.name().as_bytes()).collect();
         let (columns, ignored) = Columns::of_header(&header)?;
         if columns.instrument.is_none() && self.symbol.is_none() {
-            let detail = "no column 'instrument'; name the symbol of the file";
+            let detail = "no column 'instrument'; name the symbol of the file (--symbol)";
             return Err(FeedError::new(FeedErrorKind::MissingColumn, detail));
         }
         let mut cells: Vec<Option<Cells>> = header.iter().map(|_| None).collect();

@@ -4,6 +4,8 @@
 //! so on, in the order of the command line. Leaf k of the run's tree (RFC 6962) is `LEAF_DOMAIN`
 //! and then the three lines that log k's checkpoint signs; `RUN/checkpoint` is a signed note over
 //! the run's origin, the number of logs and that root, and `RUN/log.vkey` checks it.
+//! The logs of a run and the run itself are signed by one key, each under its own origin, so the
+//! run's key, which an auditor holds, checks the logs' signatures too (see [`RunCheck::log_keys`]).
 //! Invariant: nothing of the run (time, host, path, workers) is under the root.
 
 use std::fs::File;
@@ -62,6 +64,8 @@ pub fn seal_run(
 pub struct RunCheck {
     /// Its logs, in order.
     pub logs: Vec<PathBuf>,
+    /// For each log the key to check it with, of those that were given; none if none was.
+    pub log_keys: Vec<Option<VerifyKey>>,
     /// Its signed root; a run that did not finish has none.
     pub checkpoint: Option<Checkpoint>,
     /// What is wrong.
@@ -102,9 +106,23 @@ pub fn check_run(run: &Path, keys: &[VerifyKey]) -> Result<RunCheck, GatewayErro
             findings.push(finding(FindingKind::UnknownFile, name, &expected, "this name"));
         }
     }
-    let mut check = RunCheck { logs, checkpoint: None, findings, not_checked: Vec::new() };
+    let mut check = RunCheck {
+        log_keys: logs.iter().map(|log| key_of(log, keys)).collect(),
+        logs,
+        checkpoint: None,
+        findings,
+        not_checked: Vec::new(),
+    };
     if names.iter().any(|name| name == CHECKPOINT_FILE) {
         check.signed_root(run, keys);
+        return Ok(check);
+    }
+    // A run's key comes into being with its root.
+    if names.iter().any(|name| name == VKEY_FILE) || keys.iter().any(is_runs) {
+        check.wrong(FindingKind::FileMissing, "the signed root that the run's key checks", "none");
+    } else {
+        let what = "whether these are all the logs of the run: there is no signed root over them";
+        check.not_checked.push(what.to_owned());
     }
     Ok(check)
 }
@@ -163,7 +181,7 @@ impl RunCheck {
             keys
         };
         if !keys.iter().any(|key| key.name() == signed.origin) {
-            return Err(format!("no key is named {}", signed.origin));
+            return Err(format!("no key is named {}; give the run's own log.vkey", signed.origin));
         }
         let note = read_bounded(&run.join(CHECKPOINT_FILE))?;
         let note = Note::parse(&note).map_err(why)?;
@@ -186,8 +204,27 @@ fn root_of(heads: &[Checkpoint]) -> Checkpoint {
         origins.update(b"\n");
     }
     let origins: [u8; 32] = origins.finalize().into();
-    let origin = format!("cwts.local/replay-run/{}", hex(&origins[..8]));
+    let origin = format!("{ORIGIN_PREFIX}{}", hex(&origins[..8]));
     Checkpoint { origin, size: heads.len() as u64, root: tree.root() }
+}
+
+/// The key to check a log with: the one that is named after it, else a run's under the log's name.
+///
+/// A log that the holder of that key has not signed under this name does not verify by it; that it
+/// is of this run is for the run's root to say.
+fn key_of(log: &Path, keys: &[VerifyKey]) -> Option<VerifyKey> {
+    let head = signed_text(&log.join(CHECKPOINT_FILE)).ok();
+    let origin = head.and_then(|text| Checkpoint::parse(&text).ok()).map(|head| head.origin);
+    let named = |origin: &str| keys.iter().find(|key| key.name() == origin).cloned();
+    let runs = |origin: &str| keys.iter().find(|key| is_runs(key))?.renamed(origin).ok();
+    let origin = origin.as_deref().filter(|origin| !origin.starts_with(ORIGIN_PREFIX));
+    origin
+        .and_then(|origin| named(origin).or_else(|| runs(origin)))
+        .or_else(|| keys.first().cloned())
+}
+
+fn is_runs(key: &VerifyKey) -> bool {
+    key.name().starts_with(ORIGIN_PREFIX)
 }
 
 fn finding(kind: FindingKind, file: &str, expected: &str, got: &str) -> Finding {
@@ -226,5 +263,7 @@ fn why(error: impl std::fmt::Display) -> String {
 const LEAF_DOMAIN: &[u8] = b"cwts/replay-run-leaf/v1\0";
 /// Before the logs' origins in the name of a run.
 const ORIGIN_DOMAIN: &[u8] = b"cwts/replay-run-origin/v1\0";
+/// Before the digest of the logs' origins in the name of a run.
+const ORIGIN_PREFIX: &str = "cwts.local/replay-run/";
 /// Names that a run's folder holds beside its logs, and a few more to be named as unknown.
 const FILES_BESIDE: usize = 64;
