@@ -353,3 +353,12 @@ def test_a_fix_log_is_replayed_with_its_accounts(tmp_path: Path) -> None:
     assert f"BAD_CHECKSUM at record 3, byte {len(good) + len('03:04:05 -> ')}" in strict.stderr
     path.write_text(good, encoding="utf-8")
     assert cli("replay", path, "--strict").returncode == 0
+
+
+@needs_amzn
+@needs_es
+def test_futures_and_shares_in_one_run_need_limits_that_somebody_chose() -> None:
+    refused = cli("replay", ES, AMZN)
+    assert refused.returncode == 2
+    assert "some files say that they hold future" in refused.stderr
+    assert cli("replay", ES, AMZN, "--limits", P1).returncode == 0

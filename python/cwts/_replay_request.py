@@ -138,11 +138,22 @@ def limits_for(
 ) -> tuple[bytes, str]:
     """Give the text of a run's limits, and their name for errors.
 
-    Without `limits` those that come with cwts, for what the files themselves say is traded: for
-    shares unless all of them say another thing.
+    Without `limits` those that come with cwts, for what the files themselves say is traded; for
+    shares where they say nothing.
+
+    Raises
+    ------
+    InputError
+        Some files say what is traded and others say another thing, or nothing.
     """
     traded = {_asset_class(file, format) for file in files} if limits is None else {None}
-    name, text = read_limits(limits, traded.pop() if len(traded) == 1 else None)
+    if len(traded) > 1:
+        said = ", ".join(sorted(name for name in traded if name is not None))
+        raise input_error(
+            f"some files say that they hold {said} and others do not: no limits that come with "
+            "cwts fit all of them; replay them apart, or pass --limits"
+        )
+    name, text = read_limits(limits, traded.pop())
     return text, name
 
 

@@ -282,19 +282,13 @@ pub(crate) fn generate(
         }
     };
     let mut interrupt = None;
-    let written = py.detach(|| {
-        write_flow(&path, format, &plan, &mut || match Python::attach(Python::check_signals) {
-            Ok(()) => true,
-            Err(error) => {
-                interrupt = Some(error);
-                false
-            }
-        })
-    });
-    match interrupt {
-        Some(error) => Err(error.into()),
-        None => written,
-    }
+    let mut go_on = || {
+        let asked = Python::attach(|py| py.check_signals().map_err(Error::from));
+        interrupt = asked.err();
+        interrupt.is_none()
+    };
+    let written = py.detach(|| write_flow(&path, format, &plan, &mut go_on));
+    interrupt.map_or(written, Err)
 }
 
 /// Writes the flow; `go_on` is asked before each batch, so that Ctrl-C need not wait for the last.
