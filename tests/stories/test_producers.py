@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -158,6 +159,47 @@ def test_a_name_keeps_its_number_through_a_close_and_a_crash(desk: Desk) -> None
         assert after == list(range(len(after)))
         assert before > 100 if count is None else before == count
         assert len(after) >= 10
+    desk.verified()
+
+
+@pytest.mark.parametrize("way", ["producer", "batch"])
+def test_no_order_leaves_behind_one_that_a_halt_stopped(desk: Desk, way: str) -> None:
+    """Orders that share one wait for the disk are decided together: a halt stops all that are left.
+
+    Where the halt falls is chance, so there are several; each must leave a clean cut.
+    """
+    gateway = desk.open(release="durable")
+    orders = records(gateway, [1] * 640)
+    told = []
+    for delay_ms in range(12):
+        go = threading.Event()
+
+        def halt(go: threading.Event = go, wait_s: float = delay_ms / 2_000) -> int:
+            go.wait()
+            time.sleep(wait_s)
+            return gateway.halt("firm", reason="runaway", actor="ana")
+
+        with ThreadPoolExecutor(1) as pool:
+            hold = pool.submit(halt)
+            go.set()
+            if way == "batch":
+                raw = gateway.submit_batch(orders.view(np.uint8))
+                verdicts = np.frombuffer(raw, cwts.DECISION_DTYPE)["verdict"].tolist()
+            else:
+                producer = gateway.producer(f"feed-{delay_ms}")
+                producer.post_batch(orders.view(np.uint8))
+                verdicts = []
+                while len(verdicts) < len(orders):
+                    answers = producer.decisions(8_192, 60.0)
+                    verdicts += [1 if decision.accepted else 2 for _, decision in answers]
+                producer.close()
+        accepted = [verdict == 1 for verdict in verdicts]
+        cut = accepted.index(False) if False in accepted else len(accepted)
+        assert not any(accepted[cut:]), f"{sum(accepted[cut:])} left after the halt was felt"
+        told.append(cut)
+        gateway.resume(hold.result(), actor="ana", approver="ben", reason="next")
+    gateway.close()
+    assert len(wal.released(wal.entries(desk.log))) == sum(told)
     desk.verified()
 
 
