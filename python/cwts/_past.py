@@ -50,6 +50,10 @@ def log_of(directory: Path) -> Path:
     beside = directory.with_suffix("") if directory.suffix == ".run" else directory
     if (beside / "wal").is_dir():
         return beside
+    if (beside / "0001" / "wal").is_dir():
+        raise input_error(
+            f"{directory}: is a run of several logs; pass one of them, as {beside / '0001'}"
+        )
     raise input_error(
         f"{directory}: is neither a log nor a folder that holds one as log/, nor a log's .run"
     )
