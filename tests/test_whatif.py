@@ -115,6 +115,10 @@ def test_a_replays_log_a_folder_that_holds_it_and_its_run_folder_are_one_questio
         assert of_log.flip_records == of_file.flip_records
         assert of_log.follows_own_limits is True
     assert of_file.follows_own_limits is None
+    cwts.replay([flow, flow], old, log=tmp_path / "several")
+    with pytest.raises(InputError, match="several/0001"):
+        cwts.whatif(tmp_path / "several", new)
+    assert cwts.whatif(tmp_path / "several" / "0001", new).counts == of_file.counts
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="neither a log"):
         cwts.whatif(tmp_path / "empty", new)

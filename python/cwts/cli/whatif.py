@@ -20,8 +20,12 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 
 @click.command()
 @click.argument("past", metavar="FILE|DIR", type=_PATH)
-@click.option("--limits", type=_FILE, required=True, help="The new limits file, or `equity`, `future`.")
-@click.option("--old", type=_FILE, help="Limits to compare a FILE with. Default: cwts's own for it.")
+@click.option(
+    "--limits", type=_FILE, required=True, help="The new limits file, or `equity`, `future`."
+)
+@click.option(
+    "--old", type=_FILE, help="Limits to compare a FILE with. Default: cwts's own for it."
+)
 @click.option("--flips", type=_FILE, help="Where to write every flip as a CSV row.")
 @click.option("--show", type=click.IntRange(0, 200), default=10, show_default=True, help="Rows.")
 @click.option(
