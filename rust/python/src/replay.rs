@@ -283,7 +283,7 @@ pub(crate) fn generate(
     };
     let mut interrupt = None;
     let written = py.detach(|| {
-        write_flow(&path, format, &plan, &mut || match Python::attach(Python::check_signals) {
+        write_flow(&path, format, &plan, &mut || match attend() {
             Ok(()) => true,
             Err(error) => {
                 interrupt = Some(error);
@@ -295,6 +295,15 @@ pub(crate) fn generate(
         Some(error) => Err(error.into()),
         None => written,
     }
+}
+
+/// Lets Python see a signal that came meanwhile.
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the method alone is not general enough over the lifetime"
+)]
+fn attend() -> PyResult<()> {
+    Python::attach(|py| py.check_signals())
 }
 
 /// Writes the flow; `go_on` is asked before each batch, so that Ctrl-C need not wait for the last.
