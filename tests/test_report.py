@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cwts import errors
 from cwts._report import plot, scale, text
 from cwts.report import PAGE_BYTES_MAX, report_fragment, report_html, write_report
 from report_run import BUCKETS, CONTROLS, assert_inert, day, parsed
@@ -391,7 +392,7 @@ def test_writing_replaces_the_page_whole(tmp_path: Path) -> None:
     assert target.stat().st_size == size
     assert target.read_text("utf-8") == report_html(day())
     assert list(tmp_path.iterdir()) == [target]
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(errors.InputError, match="no folder"):
         write_report(day(), tmp_path / "absent" / "report.html")
 
 

@@ -282,13 +282,28 @@ pub(crate) fn generate(
         }
     };
     let mut interrupt = None;
-    let mut go_on = || {
-        let asked = Python::attach(|py| py.check_signals().map_err(Error::from));
-        interrupt = asked.err();
-        interrupt.is_none()
-    };
-    let written = py.detach(|| write_flow(&path, format, &plan, &mut go_on));
-    interrupt.map_or(written, Err)
+    let written = py.detach(|| {
+        write_flow(&path, format, &plan, &mut || match attend() {
+            Ok(()) => true,
+            Err(error) => {
+                interrupt = Some(error);
+                false
+            }
+        })
+    });
+    match interrupt {
+        Some(error) => Err(error.into()),
+        None => written,
+    }
+}
+
+/// Lets Python see a signal that came meanwhile.
+#[expect(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the method alone is not general enough over the lifetime"
+)]
+fn attend() -> PyResult<()> {
+    Python::attach(|py| py.check_signals())
 }
 
 /// Writes the flow; `go_on` is asked before each batch, so that Ctrl-C need not wait for the last.
