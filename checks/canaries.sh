@@ -29,14 +29,16 @@ expect() {
 }
 
 # The wrapper plants the bug in our crates only: their dependencies stay built.
-export PLANTED=relaxed_publish
-plant="RUSTC_WORKSPACE_WRAPPER=$PWD/checks/plant.sh"
+mkdir -p "$out/plants"
+ln -sf "$PWD/checks/plant.sh" "$out/plants/relaxed_publish"
+ln -sf "$PWD/checks/plant.sh" "$out/plants/relaxed_mpsc_publish"
+plant="RUSTC_WORKSPACE_WRAPPER=$PWD/$out/plants/relaxed_publish"
 expect loom "Causality violation" "three_records_through_two_slots" -- \
     env "$plant" checks/loom.sh three_records_through_two_slots
 expect tsan "data race" "rust/ring/src/spsc.rs:" "}::pop" -- \
     env "$plant" checks/tsan.sh two_pairs_of_threads_lose_nothing
 
-export PLANTED=relaxed_mpsc_publish
+plant="RUSTC_WORKSPACE_WRAPPER=$PWD/$out/plants/relaxed_mpsc_publish"
 expect loom_mpsc "Causality violation" "two_producers_of_two_records_through_two_slots" -- \
     env "$plant" checks/loom.sh two_producers_of_two_records_through_two_slots
 expect tsan_mpsc "data race" "rust/ring/src/mpsc.rs:" "}::take" -- \
