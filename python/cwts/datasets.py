@@ -226,8 +226,8 @@ def read(
     Events
         Columns ``ts`` (UTC nanoseconds), ``kind``, ``order_id``, ``account``, ``strategy``,
         ``instrument``, ``side``, ``qty``, ``price`` (in 1e-9; null where a row has none),
-        ``ref_id`` and ``flags``: those of the CWTS format, so a file that they are written to can
-        be replayed. They go to any library that takes Arrow, without a copy.
+        ``ref_id`` and ``flags``: those of the CWTS format. They go to any library that takes Arrow,
+        without a copy. What a replace's quantity means is the source's: see ``docs/files.md``.
 
     Raises
     ------
