@@ -44,8 +44,8 @@ expect tsan "data race" "rust/ring/src/spsc.rs:" "}::pop" -- \
 
 PLANTED=relaxed_mpsc_publish
 wrapper
-expect loom_mpsc "Causality violation" "two_producers_of_two_records_through_two_slots" -- \
-    env "$plant" checks/loom.sh two_producers_of_two_records_through_two_slots
+expect loom_mpsc "Causality violation" "closed_is_said_after_the_last_of_two_producers" -- \
+    env "$plant" checks/loom.sh closed_is_said_after_the_last_of_two_producers
 expect tsan_mpsc "data race" "rust/ring/src/mpsc.rs:" "}::take" -- \
     env "$plant" checks/tsan.sh four_threads_lose_nothing
 
