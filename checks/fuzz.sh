@@ -53,7 +53,7 @@ for target in ${*:-$names}; do
     [ -n "$input" ] || { tail -n 20 "$log"; exit 2; }
     status=1
     # The last words before libFuzzer's own: the law that broke, or the panic.
-    grep -v '^[#=]' "$log" | grep -B 3 -m 1 'ERROR: libFuzzer' | head -n 3
+    sed -n '/ERROR: libFuzzer/q; /^#/!p' "$log" | tail -n 3
     echo "fuzz $target: ${runs:-0} executions, FOUND $input"
 done
 exit "$status"
