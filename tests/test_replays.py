@@ -325,7 +325,7 @@ def test_an_interrupt_stops_every_worker(tmp_path: Path, workers: int) -> None:
     assert (ran.returncode, said.strip(), out) == (130, b"cwts: cancelled", b"")
     assert all(map(ends, workers_of))
     verdict = audit.verify(log)
-    assert (verdict.ok, verdict.clean, verdict.root) == (True, False, "")
+    assert (verdict.ok, verdict.clean, verdict.root) == (True, False, ""), verdict
     assert len(verdict.logs) == workers
     assert any("did not finish" in note for note in verdict.notes)
 

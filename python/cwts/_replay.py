@@ -447,8 +447,9 @@ def watched(
             failure.append(error)
 
     thread = threading.Thread(target=work, name="cwts-replay")
-    thread.start()
     try:
+        # Within: an interrupt may come while the thread starts, and must stop it too.
+        thread.start()
         began = time.monotonic()
         while thread.is_alive():
             # A short run must not wait out a whole interval.
@@ -461,7 +462,8 @@ def watched(
                 look(core)
     except BaseException:
         core.cancel()
-        thread.join()
+        if thread.ident is not None:
+            thread.join()
         raise
     if failure:
         raise failure[0]
