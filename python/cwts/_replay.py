@@ -439,21 +439,27 @@ def watched(
     """Run on a thread, so that Ctrl-C, a wish to stop and the progress are seen while it runs."""
     outcome: list[str] = []
     failure: list[BaseException] = []
+    # Not `Thread.join`: CPython 3.11 takes a thread for ended when an interrupt meets its join, and
+    # the process would end before the log's last frame is written.
+    done = threading.Event()
 
     def work() -> None:
         try:
             outcome.append(core.run())
         except BaseException as error:  # noqa: BLE001 - it is raised again by the one who waits
             failure.append(error)
+        finally:
+            done.set()
 
     thread = threading.Thread(target=work, name="cwts-replay")
     try:
         # Within: an interrupt may come while the thread starts, and must stop it too.
         thread.start()
         began = time.monotonic()
-        while thread.is_alive():
+        ended = False
+        while not ended:
             # A short run must not wait out a whole interval.
-            thread.join(min(_POLL_S, 0.002 + (time.monotonic() - began) / 8))
+            ended = done.wait(min(_POLL_S, 0.002 + (time.monotonic() - began) / 8))
             if stop is not None and stop.is_set():
                 core.cancel()
             if progress is not None:
@@ -463,7 +469,7 @@ def watched(
     except BaseException:
         core.cancel()
         if thread.ident is not None:
-            thread.join()
+            done.wait()
         raise
     if failure:
         raise failure[0]
