@@ -272,7 +272,7 @@ def replay(
         symbol=symbol,
         mapping=mapping,
         keep=keep,
-        keys=_plain(keys),
+        keys=None if keys is None else os.fspath(keys),
         max_live=max_live,
         max_bytes=max_bytes,
         observe=observe,
@@ -317,7 +317,7 @@ async def areplay(
         symbol=symbol,
         mapping=mapping,
         keep=keep,
-        keys=_plain(keys),
+        keys=None if keys is None else os.fspath(keys),
         max_live=max_live,
         max_bytes=max_bytes,
         observe=observe,
@@ -497,7 +497,3 @@ async def awatched(
 
 def _path(path: AnyPath | None) -> Path | None:
     return None if path is None else Path(path)
-
-
-def _plain(path: AnyPath | None) -> str | None:
-    return None if path is None else os.fspath(path)
