@@ -11,6 +11,8 @@ pub mod csv_rows;
 pub mod dbn;
 pub mod decimal;
 pub mod decoder;
+#[cfg(test)]
+mod driven;
 pub mod error;
 pub mod event;
 pub mod fix;

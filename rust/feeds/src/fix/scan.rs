@@ -104,7 +104,9 @@ impl Scanner {
             }
             Delimiter::CaretA => {
                 let raw_max = rest.len().min(LINE_BYTES_MAX - head.body_at);
-                let raw_len = self.undo_carets(&rest[..raw_max], wanted);
+                let Some(raw_len) = self.undo_carets(&rest[..raw_max], wanted) else {
+                    return garbled(Notice::BadLength);
+                };
                 if self.sent.len() < wanted && raw_max < rest.len() {
                     return garbled(Notice::BadLength);
                 }
@@ -127,15 +129,23 @@ impl Scanner {
     }
 
     /// Fills `sent` with up to `wanted` bytes of `raw` with `^A` as SOH; gives how many bytes of
-    /// `raw` those were.
-    fn undo_carets(&mut self, raw: &[u8], wanted: usize) -> usize {
+    /// `raw` those were, or `None` for text in which too many messages begin to be one.
+    ///
+    /// Without that bound hostile text would begin a message of 60 kB every 20 bytes, and each would
+    /// be undone to its end before its checksum can be looked at.
+    fn undo_carets(&mut self, raw: &[u8], wanted: usize) -> Option<usize> {
         self.sent.clear();
         let mut at = 0;
+        let mut begins = 0;
         while self.sent.len() < wanted {
             match raw[at..] {
                 [b'^', b'A', ..] => {
                     self.sent.push(SOH);
                     at += 2;
+                    begins += usize::from(raw[at..].starts_with(BEGIN));
+                    if begins > NESTED_BEGINS_MAX {
+                        return None;
+                    }
                 }
                 // Whether an A follows is not known yet.
                 [b'^'] | [] => break,
@@ -145,7 +155,7 @@ impl Scanner {
                 }
             }
         }
-        at
+        Some(at)
     }
 }
 
@@ -234,6 +244,8 @@ pub(crate) fn is_log(bytes: &[u8]) -> bool {
 
 const BEGIN: &[u8] = b"8=FIX";
 pub(crate) const SOH: u8 = 1;
+/// Messages that may stand within the fields of one, where a log shows SOH as `^A`.
+pub(crate) const NESTED_BEGINS_MAX: usize = 4;
 /// `10=` and three digits.
 const TRAILER_BYTES: usize = 6;
 /// Bytes after `8=FIX.` within which the version ends.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::driven::{Driven, drive};
 use proptest::prelude::*;
 
 /// A message with the right length and checksum.
@@ -23,31 +24,10 @@ fn report(fields: &str) -> String {
     fix42(&format!("35=8|49=VENUE|56=ME|{TIME}|55=AAPL|54=1|{fields}"))
 }
 
-struct Run {
-    events: Vec<Event>,
-    error: Option<FeedError>,
-    decoder: FixDecoder,
-}
+type Run = Driven<FixDecoder>;
 
 fn run(strict: bool, bytes: &[u8], size: usize) -> Run {
-    let mut decoder = FixDecoder::new(strict);
-    let (mut events, mut held) = (Vec::new(), Vec::new());
-    let mut chunks = bytes.chunks(size);
-    loop {
-        let chunk = chunks.next();
-        held.extend_from_slice(chunk.unwrap_or_default());
-        loop {
-            let before = events.len();
-            match decoder.push(&held, chunk.is_none(), &mut events) {
-                Err(error) => return Run { events, error: Some(error), decoder },
-                Ok(0) if events.len() == before => break,
-                Ok(consumed) => drop(held.drain(..consumed)),
-            }
-        }
-        if chunk.is_none() {
-            return Run { events, error: None, decoder };
-        }
-    }
+    drive(FixDecoder::new(strict), bytes, size)
 }
 
 fn decode(text: &str) -> Run {
@@ -315,4 +295,18 @@ proptest! {
         run(false, &bytes, 50);
         run(false, &[b"8=FIX.4.2\x019=40\x01", &bytes[..]].concat(), 50);
     }
+}
+
+#[test]
+fn too_many_begins_within_a_message_are_no_message() {
+    let holding = |begins: usize| {
+        let text = "8=FIX.4.4|".repeat(begins);
+        let message = new_order("a", &format!("|{text}58=x"));
+        decode(&message.replace('\x01', "^A"))
+    };
+    let taken = holding(scan::NESTED_BEGINS_MAX);
+    assert_eq!((taken.events.len(), met(&taken)), (1, vec![]));
+    let refused = holding(scan::NESTED_BEGINS_MAX + 1);
+    assert_eq!(refused.events.len(), 0);
+    assert_eq!(met(&refused)[0].0, Notice::BadLength);
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::decoder::Notices;
+use crate::driven::{Driven, drive};
 use proptest::prelude::*;
 
 /// A message by its parts, without what the decoder has to read them.
@@ -21,35 +22,10 @@ fn frames(messages: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-struct Run {
-    events: Vec<Event>,
-    error: Option<FeedError>,
-    decoder: ItchDecoder,
-}
-
-/// Hands the decoder chunks of `size`, and its own tail again, as the trait asks.
-fn run(mut decoder: ItchDecoder, bytes: &[u8], size: usize) -> Run {
-    let (mut events, mut held) = (Vec::new(), Vec::new());
-    let mut chunks = bytes.chunks(size);
-    loop {
-        let chunk = chunks.next();
-        held.extend_from_slice(chunk.unwrap_or_default());
-        loop {
-            let before = events.len();
-            match decoder.push(&held, chunk.is_none(), &mut events) {
-                Err(error) => return Run { events, error: Some(error), decoder },
-                Ok(0) if events.len() == before => break,
-                Ok(consumed) => drop(held.drain(..consumed)),
-            }
-        }
-        if chunk.is_none() {
-            return Run { events, error: None, decoder };
-        }
-    }
-}
+type Run = Driven<ItchDecoder>;
 
 fn decode(bytes: &[u8]) -> Run {
-    run(ItchDecoder::new(0), bytes, bytes.len().max(1))
+    drive(ItchDecoder::new(0), bytes, bytes.len().max(1))
 }
 
 fn met(run: &Run) -> Vec<(Notice, u64, u64)> {
@@ -197,18 +173,18 @@ fn errors_name_record_and_byte() {
         let error = decode(&frames(&[good.clone(), bad])).error.unwrap();
         assert_eq!((error.kind, error.record, error.offset), (kind, 1, at), "{error}");
     }
-    let far = run(ItchDecoder::new(u64::MAX), &frames(&[good]), 99).error.unwrap();
+    let far = drive(ItchDecoder::new(u64::MAX), &frames(&[good]), 99).error.unwrap();
     assert_eq!((far.kind, far.record, far.offset), (FeedErrorKind::BadTime, 0, 0));
 }
 
 #[test]
 fn live_orders_have_a_bound() {
     let three = frames(&[add(1, b'B', 5, 1, 1), add(2, b'B', 5, 1, 2), add(3, b'B', 5, 1, 3)]);
-    let error = run(ItchDecoder::new(0).with_live_max(2), &three, 50).error.unwrap();
+    let error = drive(ItchDecoder::new(0).with_live_max(2), &three, 50).error.unwrap();
     assert_eq!((error.kind, error.record), (FeedErrorKind::TooManyLiveOrders, 2));
     let delete = message(b'D', 7, 3, &[&1_u64.to_be_bytes()]);
     let freed = [&three[..76], &frames(&[delete]), &three[76..]].concat();
-    assert_eq!(run(ItchDecoder::new(0).with_live_max(2), &freed, 50).error, None);
+    assert_eq!(drive(ItchDecoder::new(0).with_live_max(2), &freed, 50).error, None);
 }
 
 #[test]
@@ -216,7 +192,7 @@ fn a_frame_of_length_0_ends_the_day() {
     let day = frames(&[add(1, b'B', 5, 1, 1)]);
     let bytes = [&day[..], &[0, 0], &day, b"tail"].concat();
     for size in [1, 7, 4_096] {
-        let found = run(ItchDecoder::new(0), &bytes, size);
+        let found = drive(ItchDecoder::new(0), &bytes, size);
         assert_eq!((found.error.clone(), found.events.len()), (None, 1));
         let after = (Notice::AfterEnd, day.len() as u64 + 4, day.len() as u64 + 2);
         assert_eq!(met(&found), [after], "chunks of {size}");
@@ -410,13 +386,13 @@ proptest! {
         for (event, place) in events.iter_mut().zip(&places) {
             event.src = *place;
         }
-        let whole = run(ItchDecoder::new(base_ns), &bytes, bytes.len());
+        let whole = drive(ItchDecoder::new(base_ns), &bytes, bytes.len());
         prop_assert_eq!(&whole.error, &None);
         prop_assert_eq!(&whole.events, &events);
         prop_assert_eq!(whole.decoder.counts().records, writer.records());
         let count = whole.decoder.names().instruments.len();
         prop_assert_eq!(&whole.decoder.names().instruments, &names.instruments[..count]);
-        let parts = run(ItchDecoder::new(base_ns), &bytes, size);
+        let parts = drive(ItchDecoder::new(base_ns), &bytes, size);
         prop_assert_eq!(&parts.events, &whole.events);
         prop_assert_eq!(parts.decoder.counts(), whole.decoder.counts());
         // Another author reads the same messages out of it.
@@ -456,7 +432,7 @@ proptest! {
             bytes[at] = value;
         }
         let whole = decode(&bytes);
-        let parts = run(ItchDecoder::new(0), &bytes, size);
+        let parts = drive(ItchDecoder::new(0), &bytes, size);
         prop_assert_eq!(whole.events, parts.events);
         prop_assert_eq!(whole.error, parts.error);
     }
