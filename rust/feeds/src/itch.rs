@@ -31,6 +31,8 @@ pub struct ItchDecoder {
     counts: Counts,
     offset: u64,
     last_ns: u64,
+    /// The end of messages was met.
+    is_whole: bool,
     /// A frame of length 0 was met: what follows is not read.
     ended: bool,
 }
@@ -55,6 +57,7 @@ impl ItchDecoder {
             counts: Counts::default(),
             offset: 0,
             last_ns: 0,
+            is_whole: false,
             ended: false,
         }
     }
@@ -264,6 +267,8 @@ impl ItchDecoder {
                 Ok(None)
             }
             _ => {
+                // Venues go on sending after the end of system hours; this is the last of all.
+                self.is_whole |= kind == b'S' && bytes.last() == Some(&b'C');
                 self.counts.notices.add(Notice::NoFlow, 1, offset);
                 Ok(None)
             }
@@ -379,6 +384,10 @@ impl Decoder for ItchDecoder {
             return Err(self.at(error, consumed));
         }
         self.offset += consumed as u64;
+        let is_over = eof && consumed == bytes.len() && self.counts.records > 0;
+        if is_over && !self.is_whole && self.counts.notices.count(Notice::NoEnd) == 0 {
+            self.counts.notices.add(Notice::NoEnd, 1, self.offset);
+        }
         Ok(consumed)
     }
 

@@ -49,6 +49,9 @@ notices! {
     /// A trade that the venue broke or corrected afterwards.
     BrokenTrade = "BROKEN_TRADE", true,
         "trades were broken or corrected afterwards; positions still hold them";
+    /// An ITCH file without its end of messages.
+    NoEnd = "NO_END", false,
+        "end of messages (type S, event C) is missing; the day may have been cut short";
     /// A message that carries no order flow.
     NoFlow = "NO_FLOW", true, "";
     /// A FIX application message of a type that is not read.

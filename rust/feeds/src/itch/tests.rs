@@ -98,7 +98,12 @@ fn every_type_has_its_event() {
     assert_eq!((events[0].src, events[15].src), (2, 19));
     assert_eq!((found.decoder.counts().records, found.decoder.counts().time_back), (20, 1));
     let counts: Vec<_> = met(&found).iter().map(|&(notice, count, _)| (notice, count)).collect();
-    let expected = [(Notice::BrokenTrade, 1), (Notice::NoFlow, 2), (Notice::UnknownType, 1)];
+    let expected = [
+        (Notice::BrokenTrade, 1),
+        (Notice::NoEnd, 1),
+        (Notice::NoFlow, 2),
+        (Notice::UnknownType, 1),
+    ];
     assert_eq!(counts, expected);
 }
 
@@ -189,13 +194,28 @@ fn live_orders_have_a_bound() {
 
 #[test]
 fn a_frame_of_length_0_ends_the_day() {
-    let day = frames(&[add(1, b'B', 5, 1, 1)]);
+    let day = frames(&[add(1, b'B', 5, 1, 1), message(b'S', 0, 2, &[b"C"])]);
     let bytes = [&day[..], &[0, 0], &day, b"tail"].concat();
     for size in [1, 7, 4_096] {
         let found = drive(ItchDecoder::new(0), &bytes, size);
         assert_eq!((found.error.clone(), found.events.len()), (None, 1));
         let after = (Notice::AfterEnd, day.len() as u64 + 4, day.len() as u64 + 2);
-        assert_eq!(met(&found), [after], "chunks of {size}");
+        // What stands behind the end is not even counted: one S, and no end missing.
+        let flowless = (Notice::NoFlow, 1, 38);
+        assert_eq!(met(&found), [after, flowless], "chunks of {size}");
+    }
+}
+
+#[test]
+fn a_day_that_is_cut_between_messages_is_told_once() {
+    let day = [add(1, b'B', 5, 1, 1), message(b'S', 0, 2, &[b"E"]), message(b'S', 0, 2, &[b"C"])];
+    let told = |messages: &[Vec<u8>], size| {
+        let found = drive(ItchDecoder::new(0), &frames(messages), size);
+        assert_eq!(found.error, None);
+        found.decoder.counts().notices.count(Notice::NoEnd)
+    };
+    for size in [1, 7, 4_096] {
+        assert_eq!((told(&day, size), told(&day[..2], size), told(&[], size)), (0, 1, 0));
     }
 }
 
