@@ -153,8 +153,12 @@ struct Compare {
     other_reasons: u64,
     /// Orders on an order that the new limits refused: no decision to compare.
     left_out_orders: u64,
-    /// Newly accepted orders that came before: their fate is not known.
+    /// Newly accepted orders that still work: their fate is not known.
     fateless: FxHashSet<u64>,
+    /// Whether there was one, working or not.
+    had_fateless: bool,
+    /// Length of `fateless` at which those that have ended are forgotten.
+    prune_at: usize,
     /// Newly rejected for what works or is held alone, after an order without a fate.
     may_follow: u64,
     /// Decisions of the log that its own limits do not give.
@@ -186,6 +190,8 @@ impl Compare {
             other_reasons: 0,
             left_out_orders: 0,
             fateless: FxHashSet::default(),
+            had_fateless: false,
+            prune_at: PRUNE_FATELESS_MIN,
             may_follow: 0,
             differing: 0,
             first_differing: None,
@@ -238,11 +244,13 @@ impl Compare {
             self.newly_accepted.add(old.reasons, notional);
             if order.kind == OrderKind::New as u8 {
                 self.fateless.insert(order.order_id);
+                self.had_fateless = true;
+                self.prune_fateless();
             }
         } else {
             self.newly_rejected.add(reasons, notional);
             let only_sums = reasons.0 & !OF_SUMS == 0;
-            self.may_follow += u64::from(only_sums && !self.fateless.is_empty());
+            self.may_follow += u64::from(only_sums && self.had_fateless);
         }
         let flip = Flip { order: own, old: old.reasons, new: reasons, notional };
         if self.kept.len() < self.keep {
@@ -252,6 +260,16 @@ impl Compare {
             Some(rows) => rows.row(&flip, self.refold.engine.registry()),
             None => Ok(()),
         }
+    }
+
+    /// Forgets what has ended when the set has doubled: it follows what works, not what was.
+    fn prune_fateless(&mut self) {
+        if self.fateless.len() < self.prune_at {
+            return;
+        }
+        let engine = &self.refold.engine;
+        self.fateless.retain(|id| engine.is_working(*id));
+        self.prune_at = PRUNE_FATELESS_MIN.max(2 * self.fateless.len());
     }
 
     /// The entries were made by the old file's replay rules; the new file's have no part in it.
@@ -329,5 +347,7 @@ const OF_SUMS: u64 = 1 << Control::MaxPosition as u64
     | 1 << Control::CreditLimit as u64;
 /// Entries between two looks at the wish to stop.
 const PROGRESS_EVERY: u64 = 8_192;
+/// Newly accepted orders below which none of them is forgotten.
+const PRUNE_FATELESS_MIN: usize = 4_096;
 /// Flips kept in memory at most: 80 MB.
 const KEEP_MAX: usize = 1_000_000;
