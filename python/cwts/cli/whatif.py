@@ -10,7 +10,7 @@ import click
 from cwts import _whatif
 from cwts._outputs import check_outputs
 from cwts.audit import log_directory
-from cwts.cli.output import FOUND_WRONG, json_option, progress_bar, write_json
+from cwts.cli.output import FOUND_WRONG, json_option, one_line, progress_bar, write_json
 
 __all__ = ["whatif"]
 
@@ -110,7 +110,8 @@ def _show(found: Any, show: int) -> None:
             f"{title}  {tally['orders']:>9,}  notional {notional // 10**6:,}.{notional % 10**6:06d}"
         )
         for name, count in sorted(tally["by_bit"].items(), key=lambda row: (-row[1], row[0])):
-            click.echo(f"                {count:>9,}  {name}")
+            # An order may violate several, so these can come to more than their title.
+            click.echo(f"      violated  {count:>9,}  {name}")
     if found["other_reasons"]:
         click.echo(f"rejected both times, for other reasons: {found['other_reasons']:,}")
     upstream = found["denied_upstream"]
@@ -122,10 +123,11 @@ def _show(found: Any, show: int) -> None:
     for row in rows:
         was = ", ".join(row["old"]) or "accepted"
         now = ", ".join(row["new"]) or "accepted"
-        click.echo(
-            f"  {row['seq']:>10,}  order {row['order_id']}  {row['account']}  {row['side']} "
+        told = (
+            f"entry {row['seq']:,}: order {row['order_id']}, {row['account']}, {row['side']} "
             f"{row['qty']:,} {row['symbol']} at {row['price']}: {was} -> {now}"
         )
+        click.echo(f"  {one_line(told)}")
     if found["flips"] > len(rows):
         click.echo(f"  the first {len(rows):,} of {found['flips']:,} flips; --flips writes all")
     own = found["own_limits"]
