@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from cwts import _core
+from cwts.cli.inputs import flow_options
 from cwts.cli.output import json_option, progress_bar, write_json
 
 __all__ = ["limits"]
@@ -81,11 +82,7 @@ def schema() -> None:
     help="Where to write the limits file; one that exists is kept.",
 )
 @click.option("--force", is_flag=True, help="Replace a limits file that exists.")
-@click.option("--format", "format_", help="Of a FILE. Default: found out from the content.")
-@click.option("--date", help="The day of a LOBSTER file, 2012-06-21. Default: in its name.")
-@click.option("--tz", default="America/New_York", show_default=True, help="Its time zone.")
-@click.option("--symbol", help="The instrument of a LOBSTER file. Default: in its name.")
-@click.option("--mapping", type=click.Choice(["all", "file"]), help="Whose orders a FILE's are.")
+@flow_options
 @json_option
 def suggest(
     *,

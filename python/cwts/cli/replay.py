@@ -12,6 +12,7 @@ from cwts import _replay, errors
 from cwts._outputs import check_run_outputs
 from cwts._replay_request import Settings, files_of, limits_for
 from cwts.cli.fingerprint import differences, read_fingerprint
+from cwts.cli.inputs import flow_options
 from cwts.cli.output import FOUND_WRONG, json_option, nanoseconds, run_bar, write_json
 
 __all__ = ["replay", "show_run"]
@@ -54,20 +55,7 @@ _SHOWN: Final = 50
     type=click.Choice(["file", "continuous"]),
     help="Several files each from fresh state (the default), or as one stream by time.",
 )
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["lobster", "dbn", "itch", "fix", "csv", "parquet", "arrow"]),
-    help="Default: found out from the content.",
-)
-@click.option("--date", help="The day of a LOBSTER or ITCH file. Default: in its name.")
-@click.option("--tz", default="America/New_York", show_default=True, help="Its time zone.")
-@click.option("--symbol", help="The instrument of a LOBSTER file. Default: in its name.")
-@click.option(
-    "--mapping",
-    type=click.Choice(["all", "file"]),
-    help="One account's orders, or those of the file's accounts.",
-)
+@flow_options
 @click.option(
     "--max-live", type=click.IntRange(1), help="Live orders at most. Default: 20 million."
 )

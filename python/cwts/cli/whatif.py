@@ -10,6 +10,7 @@ import click
 from cwts import _whatif
 from cwts._outputs import check_outputs
 from cwts.audit import log_directory
+from cwts.cli.inputs import flow_options
 from cwts.cli.output import FOUND_WRONG, json_option, one_line, progress_bar, write_json
 
 __all__ = ["whatif"]
@@ -28,15 +29,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--flips", type=_FILE, help="Where to write every flip as a CSV row.")
 @click.option("--show", type=click.IntRange(0, 200), default=10, show_default=True, help="Rows.")
-@click.option(
-    "--format",
-    "format_",
-    help="Of a FILE. Default: found out from the content.",
-)
-@click.option("--date", help="The day of a LOBSTER file, 2012-06-21. Default: in its name.")
-@click.option("--tz", default="America/New_York", show_default=True, help="Its time zone.")
-@click.option("--symbol", help="The instrument of a LOBSTER file. Default: in its name.")
-@click.option("--mapping", type=click.Choice(["all", "file"]), help="Whose orders a FILE's are.")
+@flow_options
 @json_option
 @click.pass_context
 def whatif(
