@@ -131,8 +131,8 @@ impl Scanner {
     /// Fills `sent` with up to `wanted` bytes of `raw` with `^A` as SOH; gives how many bytes of
     /// `raw` those were, or `None` for text in which too many messages begin to be one.
     ///
-    /// Without that bound hostile text would begin a message of 60 kB every 20 bytes, and each would
-    /// be undone to its end before its checksum can be looked at.
+    /// Without that bound hostile text would begin a message of 60 kB every 20 bytes, and each
+    /// would be undone to its end before its checksum can be looked at.
     fn undo_carets(&mut self, raw: &[u8], wanted: usize) -> Option<usize> {
         self.sent.clear();
         let mut at = 0;
