@@ -1,5 +1,7 @@
 //! A FIX log is one session: its orders wait for the venue's reports, as they do live.
 
+mod support;
+
 use std::path::PathBuf;
 
 use cwts_feeds::source::{Input, OpenOptions, open_events};
@@ -7,28 +9,7 @@ use cwts_gateway::GatewayError;
 use cwts_gateway::replay::{Progress, ReplayInput, ReplayOptions, replay, replay_merged};
 use cwts_gateway::whatif::{WhatIfOptions, whatif_file};
 use serde_json::Value;
-
-const LIMITS: &str = r#"
-schema = 1
-[firm]
-base_currency = "USD"
-credit = "1_000_000"
-[account."*"]
-max_order_qty = 1_000
-max_order_notional = "100_000"
-credit = "1_000_000"
-message_rate = { max = 100, window = "1s" }
-duplicate_order = { window = "1ms", max = 10 }
-max_position = { long = 150, short = 150 }
-[strategy."*"]
-message_rate = { max = 100, window = "1s" }
-[group.replay]
-tick = "0.01"
-lot = 1
-price_collar = { bps = 5000, reference = "last_trade", on_missing = "allow" }
-[restricted]
-deny = []
-"#;
+use support::POSITION_LIMITS as LIMITS;
 
 /// A message with the right length and checksum, sent at a second of its own.
 fn message(second: usize, fields: &str) -> String {

@@ -1,33 +1,14 @@
 //! A market that gives a replaced order a new id: later rows on it are about the same order.
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+mod support;
+
 use cwts_feeds::event::{Event, EventKind, Names};
 use cwts_feeds::itch::ItchWriter;
 use cwts_feeds::source::{Input, OpenOptions, open_events};
 use cwts_gateway::replay::{Progress, ReplayInput, ReplayOptions, replay};
 use serde_json::Value;
-
-const LIMITS: &str = r#"
-schema = 1
-[firm]
-base_currency = "USD"
-credit = "1_000_000"
-[account."*"]
-max_order_qty = 500
-max_order_notional = "100_000"
-credit = "1_000_000"
-message_rate = { max = 100, window = "1s" }
-duplicate_order = { window = "1ms", max = 10 }
-max_position = { long = 150, short = 150 }
-[strategy."*"]
-message_rate = { max = 100, window = "1s" }
-[group.replay]
-tick = "0.01"
-lot = 1
-price_collar = { bps = 5000, reference = "last_trade", on_missing = "allow" }
-[restricted]
-deny = []
-"#;
+use support::POSITION_LIMITS as LIMITS;
 
 const MIDNIGHT_NS: u64 = 1_735_776_000_000_000_000;
 

@@ -31,6 +31,29 @@ lot = 1
 price_collar = { bps = 600, on_missing = "allow" }
 "#;
 
+/// Limits under which a position of 150 is the bound that a few orders reach.
+pub(crate) const POSITION_LIMITS: &str = r#"
+schema = 1
+[firm]
+base_currency = "USD"
+credit = "1_000_000"
+[account."*"]
+max_order_qty = 1_000
+max_order_notional = "100_000"
+credit = "1_000_000"
+message_rate = { max = 100, window = "1s" }
+duplicate_order = { window = "1ms", max = 10 }
+max_position = { long = 150, short = 150 }
+[strategy."*"]
+message_rate = { max = 100, window = "1s" }
+[group.replay]
+tick = "0.01"
+lot = 1
+price_collar = { bps = 5000, reference = "last_trade", on_missing = "allow" }
+[restricted]
+deny = []
+"#;
+
 /// One row, and when it happens as its file sees it.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
