@@ -21,11 +21,6 @@ from cwts.cli.output import one_line
 from cwts.cli.tamper import copy_of, flip_bit_of_entry
 
 
-@pytest.fixture(autouse=True)
-def _keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CWTS_KEYS", str(tmp_path / "keys"))
-
-
 @pytest.fixture(scope="session")
 def flow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Generated flow with its anomalies and labels.ndjson beside it."""

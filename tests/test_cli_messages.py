@@ -4,22 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from cli_run import cli, invoke
 from cwts import datasets
-
-
-@pytest.fixture(autouse=True)
-def _keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CWTS_KEYS", str(tmp_path / "keys"))
-
-
-@pytest.fixture
-def flow(tmp_path: Path) -> Path:
-    path = tmp_path / "in.csv"
-    datasets.synth(path, 500)
-    return path
 
 
 def test_a_file_that_is_not_there_is_named_by_its_option(flow: Path) -> None:

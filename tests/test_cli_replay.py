@@ -22,11 +22,6 @@ from cwts.cli.app import run
 from cwts.cli.fingerprint import differences, letter_counts, mask_counts
 
 
-@pytest.fixture(autouse=True)
-def _keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CWTS_KEYS", str(tmp_path / "keys"))
-
-
 @pytest.fixture(scope="session")
 def flow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Generated flow with its anomalies and labels.ndjson beside it."""

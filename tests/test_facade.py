@@ -33,11 +33,6 @@ AAPL = { tick = "0.01", lot = 1, price_collar = { bps = 500, reference = "extern
 """
 
 
-@pytest.fixture(autouse=True)
-def _keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CWTS_KEYS", str(tmp_path / "keys"))
-
-
 @pytest.fixture
 def limits(tmp_path: Path) -> Path:
     path = tmp_path / "limits.toml"

@@ -20,18 +20,6 @@ from cwts.cli.app import run
 COMMAND = [sys.executable, "-c", "from cwts.cli import main; main()"]
 
 
-@pytest.fixture(autouse=True)
-def _keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CWTS_KEYS", str(tmp_path / "keys"))
-
-
-@pytest.fixture
-def flow(tmp_path: Path) -> Path:
-    path = tmp_path / "in.csv"
-    datasets.synth(path, 500)
-    return path
-
-
 @pytest.fixture
 def limits(tmp_path: Path) -> Path:
     path = tmp_path / "limits.toml"

@@ -28,11 +28,6 @@ FILES = 3
 COMMAND = [sys.executable, "-c", "from cwts.cli import main; main()"]
 
 
-@pytest.fixture(autouse=True)
-def _keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CWTS_KEYS", str(tmp_path / "keys"))
-
-
 @pytest.fixture(scope="session")
 def flows(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Three days of generated flow, each with its mistakes, in three formats."""

@@ -13,11 +13,6 @@ from cli_run import cli
 from cwts import audit, datasets
 
 
-@pytest.fixture(autouse=True)
-def _keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CWTS_KEYS", str(tmp_path / "keys"))
-
-
 @pytest.fixture
 def flows(tmp_path: Path) -> list[Path]:
     paths = [tmp_path / f"{seed}.csv" for seed in (1, 2, 3)]

@@ -22,11 +22,6 @@ LOOSE = Rules(max_qty=500, max_notional=50_000, bps=300, rate=9, duplicates=3, p
 TIGHT = Rules(max_qty=350, max_notional=30_000, bps=150, rate=6, duplicates=2, position=1_500)
 
 
-@pytest.fixture(autouse=True)
-def _keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CWTS_KEYS", str(tmp_path / "keys"))
-
-
 def market(seed: int, rows: int = 3_000) -> list[Row]:
     """A small market of three accounts, with bursts, repeats and orders far from the price."""
     rng = random.Random(seed)
