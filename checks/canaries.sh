@@ -49,6 +49,19 @@ expect loom_mpsc "Causality violation" "closed_is_said_after_the_last_of_two_pro
 expect tsan_mpsc "data race" "rust/ring/src/mpsc.rs:" "}::take" -- \
     env "$plant" checks/tsan.sh four_threads_lose_nothing
 
+# A comparison with a sign where the kernels need one without: each path that this processor has
+# must differ from the model, and under the test's own name.
+PLANTED=signed_threshold
+wrapper
+paths="avx2"
+if grep -q avx512dq /proc/cpuinfo; then paths="$paths avx512"; fi
+for path in $paths; do
+    expect "kernels_$path" "$path: row" "columns::tests::$path::agrees_with_the_model" \
+        "test result: FAILED" -- env "$plant" CARGO_TARGET_DIR="$out/kernels" \
+        PROPTEST_FAILURE_PERSISTENCE=none cargo test ${CHECK_LOCKED---locked} -p cwts-simd --lib \
+        "columns::tests::$path::"
+done
+
 # AddressSanitizer's canary is a program of its own: the ring's own slots are reached through a
 # checked index, so no small change of an ordering takes a pointer out of them.
 RUSTC_BOOTSTRAP=1 rustc --edition 2024 -Zsanitizer=address -Cunsafe-allow-abi-mismatch=sanitizer \
