@@ -15,11 +15,11 @@
 //!
 //! Prices and quantities are multiplied as tq = abs(px)/tick * qty, because px * qty in units of
 //! 1e-9 leaves 64 bits at ordinary sizes. A row is **marked SCALAR**, its bits 8 and 9 clear and
-//! its tq 0, if it is off the tick, qty <= 0, is counted at the collar's far end ([`flag::FAR`]),
+//! its tq 0, if it is off the tick, qty < 0, is counted at the collar's far end ([`flag::FAR`]),
 //! or is so large that tq could leave i64; its other bits are exact all the same. The caller
 //! judges such a row in 128-bit integers.
 //!
-//! Invariant: of a row that is not marked, `ticks <= ticks_cap` and `1 <= qty <= qty_cap`, and
+//! Invariant: of a row that is not marked, `ticks <= ticks_cap` and `0 <= qty <= qty_cap`, and
 //! `ticks_cap * qty_cap < 2^63`. If `max(|lo|, |hi|) / tick * max_qty < 2^63`
 //! ([`Limits::covers_its_limits`]), no row that keeps the limits is marked for its size.
 
@@ -124,7 +124,7 @@ impl Limits {
             qty_cap: 0,
             ticks_cap: 0,
         };
-        // A smallest notional beyond i64 has no tq to compare with: all rows are marked.
+        // A smallest notional beyond i64 has no tq to compare with, but that of nothing.
         if min_tq.is_ok() {
             limits.divide_range();
         }
@@ -145,7 +145,7 @@ impl Limits {
         self.max_qty.max(0) as u64 <= self.qty_cap && self.far_ticks() <= self.ticks_cap
     }
 
-    /// Whether every row is marked SCALAR: a caller need not ask.
+    /// Whether every row with a quantity is marked SCALAR: a caller need not ask.
     pub fn is_scalar_only(&self) -> bool {
         self.qty_cap == 0
     }

@@ -140,18 +140,15 @@ impl Wide {
         let lots_flipped = flipped(self.lot.rotated(absolute(qty)));
         let outside =
             _mm256_or_si256(_mm256_cmpgt_epi64(self.lo, px), _mm256_cmpgt_epi64(px, self.hi));
-        let below = flipped(_mm256_sub_epi64(qty, _mm256_set1_epi64x(1)));
-        let ticks_above = _mm256_cmpgt_epi64(ticks_flipped, self.ticks_cap);
-        let judged = _mm256_andnot_si256(
-            _mm256_or_si256(ticks_above, flagged(flag::FAR)),
-            _mm256_cmpgt_epi64(self.qty_cap, below),
+        // Without its sign a quantity below zero is above every cap.
+        let too_large = _mm256_or_si256(
+            _mm256_cmpgt_epi64(flipped(qty), self.qty_cap),
+            _mm256_cmpgt_epi64(ticks_flipped, self.ticks_cap),
         );
-        let product = _mm256_and_si256(judged, mullo(ticks, qty, crossed(qty)));
+        let unjudged = _mm256_or_si256(too_large, flagged(flag::FAR));
+        let product = _mm256_andnot_si256(unjudged, mullo(ticks, qty, crossed(qty)));
 
-        let above_max = _mm256_cmpgt_epi64(product, self.max_tq);
-        let below_min = _mm256_cmpgt_epi64(self.min_tq, product);
-        let scalar = _mm256_set1_epi64x(i64::from(reason::SCALAR));
-        let mut found = _mm256_andnot_si256(judged, scalar);
+        let mut found = _mm256_setzero_si256();
         for (bit, lanes) in [
             (reason::MAX_ORDER_QTY, _mm256_cmpgt_epi64(qty, self.max_qty)),
             (reason::MIN_ORDER_QTY, _mm256_cmpgt_epi64(self.min_qty, qty)),
@@ -161,8 +158,13 @@ impl Wide {
             ),
             (reason::TICK_SIZE, self.tick.refuses(ticks_flipped)),
             (reason::PRICE_COLLAR, _mm256_and_si256(outside, flagged(flag::COLLARED))),
-            (reason::MAX_ORDER_NOTIONAL, _mm256_and_si256(judged, above_max)),
-            (reason::MIN_ORDER_NOTIONAL, _mm256_and_si256(judged, below_min)),
+            // The product of a marked row is 0, and no bound lies below that.
+            (reason::MAX_ORDER_NOTIONAL, _mm256_cmpgt_epi64(product, self.max_tq)),
+            (
+                reason::MIN_ORDER_NOTIONAL,
+                _mm256_andnot_si256(unjudged, _mm256_cmpgt_epi64(self.min_tq, product)),
+            ),
+            (reason::SCALAR, unjudged),
         ] {
             let bit = _mm256_set1_epi64x(i64::from(bit));
             found = _mm256_or_si256(found, _mm256_and_si256(lanes, bit));

@@ -82,28 +82,36 @@ struct Wide {
     lot: WideDivisor,
     tick: WideDivisor,
     lo: __m512i,
-    hi: __m512i,
+    /// One more than hi - lo; 0 if no price is inside.
+    inside: __m512i,
     max_tq: __m512i,
     min_tq: __m512i,
     qty_cap: __m512i,
     ticks_cap: __m512i,
+    /// For each value of a row's flags, the reasons that they do not lift.
+    kept: __m128i,
 }
 
 impl Wide {
     #[inline]
     #[target_feature(enable = "avx512f")]
     fn new(limits: &Limits) -> Self {
+        let (lo, hi) = (i128::from(limits.lo), i128::from(limits.hi));
+        let inside = (hi - lo + 1).max(0);
+        // All prices are one more than 64 bits can count: then no row has a collar.
+        let (inside, has_collar) = (inside as u64, inside <= i128::from(u64::MAX));
         Self {
             max_qty: _mm512_set1_epi64(limits.max_qty),
             min_qty: _mm512_set1_epi64(limits.min_qty),
             lot: WideDivisor::new(limits.lot),
             tick: WideDivisor::new(limits.tick),
             lo: _mm512_set1_epi64(limits.lo),
-            hi: _mm512_set1_epi64(limits.hi),
+            inside: _mm512_set1_epi64(inside as i64),
             max_tq: _mm512_set1_epi64(limits.max_tq),
             min_tq: _mm512_set1_epi64(limits.min_tq),
             qty_cap: _mm512_set1_epi64(limits.qty_cap as i64),
             ticks_cap: _mm512_set1_epi64(limits.ticks_cap as i64),
+            kept: kept(has_collar),
         }
     }
 
@@ -119,41 +127,64 @@ impl Wide {
     ) {
         let (px, qty) = (load(px), load(qty));
         let flags = _mm_cvtsi64_si128(i64::from_le_bytes(flags));
-        let flagged = |flag: u8| _mm_test_epi8_mask(flags, _mm_set1_epi8(flag as i8)) as __mmask8;
 
         // The absolute value of i64::MIN is 2^63 when it is read without a sign, as here.
         let ticks = self.tick.rotated(_mm512_abs_epi64(px));
         let lots = self.lot.rotated(_mm512_abs_epi64(qty));
-        let outside = _mm512_cmplt_epi64_mask(px, self.lo) | _mm512_cmpgt_epi64_mask(px, self.hi);
-        let below = _mm512_sub_epi64(qty, _mm512_set1_epi64(1));
-        let unjudged = _mm512_cmpge_epu64_mask(below, self.qty_cap)
-            | _mm512_cmpgt_epu64_mask(ticks, self.ticks_cap)
-            | flagged(flag::FAR);
-        let product = _mm512_maskz_mullo_epi64(!unjudged, ticks, qty);
+        // Without its sign a quantity below zero is above every cap. Each comparison looks only
+        // where the one before held: that joins them without an instruction.
+        let judged = _mm512_cmple_epu64_mask(qty, self.qty_cap);
+        let judged = _mm512_mask_cmple_epu64_mask(judged, ticks, self.ticks_cap);
+        let far = _mm_set1_epi8(flag::FAR as i8);
+        let judged = _mm_mask_testn_epi8_mask(u16::from(judged), flags, far) as __mmask8;
+        let product = _mm512_maskz_mullo_epi64(judged, ticks, qty);
+        let from_lo = _mm512_sub_epi64(px, self.lo);
 
-        let mut found = _mm512_setzero_si512();
-        for (bit, lanes) in [
-            (reason::MAX_ORDER_QTY, _mm512_cmpgt_epi64_mask(qty, self.max_qty)),
-            (reason::MIN_ORDER_QTY, _mm512_cmplt_epi64_mask(qty, self.min_qty)),
-            (reason::LOT_SIZE, self.lot.refuses(lots) & !flagged(flag::ODD_LOT)),
-            (reason::TICK_SIZE, self.tick.refuses(ticks)),
-            (reason::PRICE_COLLAR, outside & flagged(flag::COLLARED)),
-            (
-                reason::MAX_ORDER_NOTIONAL,
-                _mm512_mask_cmpgt_epi64_mask(!unjudged, product, self.max_tq),
-            ),
-            (
+        let bit = |reason: u16, lanes| _mm_maskz_mov_epi16(lanes, _mm_set1_epi16(reason as i16));
+        let size = either(
+            bit(reason::MAX_ORDER_QTY, _mm512_cmpgt_epi64_mask(qty, self.max_qty)),
+            bit(reason::MIN_ORDER_QTY, _mm512_cmplt_epi64_mask(qty, self.min_qty)),
+            bit(reason::LOT_SIZE, self.lot.refuses(lots)),
+        );
+        let notional = either(
+            // The product of a marked row is 0, and no bound lies below that.
+            bit(reason::MAX_ORDER_NOTIONAL, _mm512_cmpgt_epi64_mask(product, self.max_tq)),
+            bit(
                 reason::MIN_ORDER_NOTIONAL,
-                _mm512_mask_cmplt_epi64_mask(!unjudged, product, self.min_tq),
+                _mm512_mask_cmplt_epi64_mask(judged, product, self.min_tq),
             ),
-            (reason::SCALAR, unjudged),
-        ] {
-            let bit = _mm512_set1_epi64(i64::from(bit));
-            found = _mm512_mask_or_epi64(found, lanes, found, bit);
-        }
+            bit(reason::SCALAR, !judged),
+        );
+        let price = either(
+            bit(reason::TICK_SIZE, self.tick.refuses(ticks)),
+            bit(reason::PRICE_COLLAR, _mm512_cmpge_epu64_mask(from_lo, self.inside)),
+            size,
+        );
+        let kept = _mm_permutexvar_epi16(_mm_cvtepu8_epi16(flags), self.kept);
+        let found = _mm_and_si128(_mm_or_si128(price, notional), kept);
         store(tq, product);
-        store_narrow(reasons, _mm512_cvtepi64_epi16(found));
+        store_narrow(reasons, found);
     }
+}
+
+/// The reasons that flags do not lift, by the flags' three bits.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn kept(has_collar: bool) -> __m128i {
+    let kept = |flags: u8| {
+        let collared = has_collar && flags & flag::COLLARED != 0;
+        let lifted = if collared { 0 } else { reason::PRICE_COLLAR }
+            | if flags & flag::ODD_LOT == 0 { 0 } else { reason::LOT_SIZE };
+        !lifted as i16
+    };
+    _mm_setr_epi16(kept(0), kept(1), kept(2), kept(3), kept(4), kept(5), kept(6), kept(7))
+}
+
+/// The bits of all three.
+#[inline]
+#[target_feature(enable = "avx512f,avx512vl")]
+fn either(a: __m128i, b: __m128i, c: __m128i) -> __m128i {
+    _mm_ternarylogic_epi64::<0b1111_1110>(a, b, c)
 }
 
 #[inline]

@@ -17,8 +17,8 @@ fn row(limits: &Limits, px: i64, qty: i64, flags: u8) -> (u16, i64) {
     let off_tick = ticks > limits.tick.threshold;
     let off_lot = limits.lot.rotated(qty.unsigned_abs()) > limits.lot.threshold;
     let outside = (px < limits.lo) | (px > limits.hi);
-    // A quantity of zero or below wraps to above every cap.
-    let too_large = (qty.wrapping_sub(1) as u64 >= limits.qty_cap) | (ticks > limits.ticks_cap);
+    // Without its sign a quantity below zero is above every cap.
+    let too_large = (qty as u64 > limits.qty_cap) | (ticks > limits.ticks_cap);
     let unjudged = too_large | (flags & flag::FAR != 0);
     let tq = if unjudged { 0 } else { (ticks as i64).wrapping_mul(qty) };
     let when = |bit: u16, condition: bool| if condition { bit } else { 0 };

@@ -21,7 +21,7 @@ fn model(bounds: &Bounds, row: Row) -> Judged {
     let mut judged = certain;
     judged |= u16::from(notional > bounds.max_notional) << 8;
     judged |= u16::from(notional < bounds.min_notional) << 9;
-    let has_tq = px % tick == 0 && qty > 0 && row.flags & 4 == 0;
+    let has_tq = px % tick == 0 && qty >= 0 && row.flags & 4 == 0;
     let tq = has_tq.then(|| px.abs() / tick * qty).and_then(|tq| i64::try_from(tq).ok());
     Judged { certain, judged, tq }
 }
