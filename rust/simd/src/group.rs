@@ -69,8 +69,14 @@ impl Groups {
         if count > BLOCK_MAX {
             return Err(BlockError { entries: count });
         }
-        let highest = instruments.iter().fold(0, |high, handle| high | handle);
-        let numbered = highest >> HANDLE_BITS != 0;
+        let (any, all) = instruments
+            .iter()
+            .fold((0, u32::MAX), |(any, all), handle| (any | handle, all & handle));
+        if any == all {
+            self.take_one_run(any, count);
+            return Ok(());
+        }
+        let numbered = any >> HANDLE_BITS != 0;
         if numbered {
             self.numbers.clear();
         }
@@ -106,6 +112,14 @@ impl Groups {
     /// The runs, in the order's order.
     pub fn runs(&self) -> &[Run] {
         &self.runs
+    }
+
+    /// A block of one instrument, as a venue's own recording is.
+    fn take_one_run(&mut self, instrument: u32, count: usize) {
+        self.order.clear();
+        self.order.extend(0..count as u16);
+        self.runs.clear();
+        self.runs.push(Run { instrument, start: 0, end: count });
     }
 
     fn cut_runs(&mut self, count: usize, numbered: bool) {
@@ -203,7 +217,12 @@ pub fn has_long_runs(instruments: &[u32]) -> bool {
     let instruments_max = instruments.len() / MEAN_RUN_MIN;
     let mut seen = [0_u64; SEEN_BITS / 64];
     let mut different = 0;
+    let mut last = None;
     for handle in instruments {
+        if last == Some(handle) {
+            continue;
+        }
+        last = Some(handle);
         let bit = (mixed(*handle) >> (u32::BITS - SEEN_BITS.ilog2())) as usize;
         let word = &mut seen[bit / 64];
         different += usize::from(*word >> (bit % 64) & 1 == 0);

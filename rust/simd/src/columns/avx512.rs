@@ -8,7 +8,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Limits, Rows, flag, reason, scalar};
+use super::{Limits, Rows, avx2, flag, reason};
 use crate::Divisor;
 
 /// Rows of a vector.
@@ -16,6 +16,10 @@ const LANES: usize = 8;
 
 #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl")]
 pub(super) fn run(limits: &Limits, rows: Rows<'_>, reasons: &mut [u16], tq: &mut [i64]) {
+    if rows.px.len() < LANES {
+        // A processor with AVX-512 has AVX2, and a short run does not pay for wider limits.
+        return avx2::run(limits, rows, reasons, tq);
+    }
     let wide = Wide::new(limits);
     let (px, rest) = rows.px.as_chunks::<LANES>();
     let columns = px.iter().zip(rows.qty.as_chunks().0).zip(rows.flags.as_chunks().0);
@@ -34,8 +38,6 @@ pub(super) fn run(limits: &Limits, rows: Rows<'_>, reasons: &mut [u16], tq: &mut
         tq.last_chunk_mut(),
     ) {
         wide.rows(px, qty, *flags, reasons, tq);
-    } else {
-        scalar::run(limits, rows, reasons, tq);
     }
 }
 
