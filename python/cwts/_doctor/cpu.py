@@ -62,10 +62,11 @@ def _cores() -> Row:
 
 def _quota() -> float | None:
     """Cores that the cgroup allows, where it bounds them."""
-    words = (text_of("/sys/fs/cgroup/cpu.max") or "max").split()
-    if words[0] == "max" or len(words) < 2 or not all(word.isdigit() for word in words):  # noqa: PLR2004
+    words = (text_of("/sys/fs/cgroup/cpu.max") or "").split()
+    quota, _, period = " ".join(words).partition(" ")
+    if not quota.isdigit() or not period.isdigit():
         return None
-    return int(words[0]) / max(int(words[1]), 1)
+    return int(quota) / max(int(period), 1)
 
 
 def _flags(info: str) -> frozenset[str]:
