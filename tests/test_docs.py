@@ -204,7 +204,7 @@ def test_every_command_that_is_shown_is_there() -> None:
     shown = [line for path in DOCUMENTS for line in commands(path)]
     assert len(shown) > 20
     assert [fault for line in shown for fault in command_faults(line)] == []
-    assert command_faults("cwts halt DIR --cancel-working") != []
+    assert command_faults("cwts halt DIR --flatten") != []
     assert command_faults("cwts attest FILE") != []
 
 

@@ -10,6 +10,7 @@ __all__ = [
     "CwtsError",
     "Decision",
     "Events",
+    "Follower",
     "Gateway",
     "InputError",
     "LimitsError",
@@ -30,22 +31,29 @@ __all__ = [
     "append_again",
     "apply_requests",
     "asset_class",
+    "cancels_after",
     "check_limits",
     "check_run",
     "controls",
     "decision_stream",
     "explain",
     "generate",
+    "halt_and_cancel",
     "profiles",
     "read_events",
     "request_halt",
     "request_resume",
     "schema",
     "seal_run",
+    "standing_holds",
     "status",
+    "take_cancels",
     "torture_check",
+    "torture_clock",
     "torture_input",
+    "torture_judge",
     "torture_run",
+    "torture_state",
     "torture_targets",
     "verify",
 ]
@@ -206,6 +214,13 @@ class Gateway:
     def close(self) -> dict[str, Any] | None: ...
 
 @final
+class Follower:
+    """Follows one log without its lock: a status costs what was written since the last."""
+
+    def __new__(cls, dir: str) -> Follower: ...
+    def status(self) -> dict[str, Any]: ...
+
+@final
 class Producer:
     """Made by `Gateway.producer`, never directly."""
 
@@ -352,6 +367,7 @@ class SynthFlow:
 def append_again(dir: str, copy: str, keys: str) -> dict[str, Any]: ...
 def apply_requests(dir: str, keys: str | None = None) -> dict[str, Any]: ...
 def asset_class(path: str, format: str | None = None) -> str | None: ...
+def cancels_after(dir: str, index: int) -> int: ...
 def check_run(dir: str, keys: list[str]) -> dict[str, Any]: ...
 def check_limits(text: bytes, path: str) -> dict[str, Any]: ...
 def controls() -> list[dict[str, Any]]: ...
@@ -369,6 +385,15 @@ def generate(
     anomalies: bool = False,
     instruments: int = 8,
 ) -> str: ...
+def halt_and_cancel(
+    gateway: Gateway,
+    scope: str = "firm",
+    *,
+    reason: str = "",
+    actor: str = "",
+    reduce_only: bool = False,
+    allow_reduce: bool = False,
+) -> tuple[int, int]: ...
 def profiles() -> list[str]: ...
 def read_events(
     path: str | None = None,
@@ -380,18 +405,29 @@ def read_events(
     rows_max: int | None = None,
 ) -> Events: ...
 def request_halt(
-    dir: str, scope: str, *, reason: str, actor: str, reduce_only: bool = False
+    dir: str,
+    scope: str,
+    *,
+    reason: str,
+    actor: str,
+    reduce_only: bool = False,
+    cancel_working: bool = False,
 ) -> dict[str, Any]: ...
 def request_resume(
     dir: str, hold: int, *, actor: str, approver: str, reason: str
 ) -> dict[str, Any]: ...
 def schema() -> str: ...
 def seal_run(dir: str, logs: int, keys: str | None = None) -> dict[str, Any]: ...
+def standing_holds(dir: str) -> list[dict[str, Any]]: ...
 def status(dir: str) -> dict[str, Any]: ...
+def take_cancels(gateway: Gateway) -> list[Decision]: ...
 def torture_check(target: str, input: bytes) -> dict[str, Any]: ...
+def torture_clock(gateway: Gateway, by_ns: int) -> None: ...
 def torture_input(target: str, *, seed: int, case: int) -> bytes: ...
+def torture_judge(dir: str, at: list[int], emptied: list[str]) -> dict[str, Any]: ...
 def torture_run(
     target: str, *, seed: int, first: int, cases: int, digest: str = ""
 ) -> dict[str, Any]: ...
+def torture_state(gateway: Gateway) -> tuple[int, str]: ...
 def torture_targets() -> list[dict[str, Any]]: ...
 def verify(path: str, keys: list[str], level: str = "full") -> dict[str, Any]: ...

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -229,7 +230,13 @@ class Gateway:
     # The kill switch.
 
     def halt(
-        self, scope: str = "firm", *, reason: str, actor: str, allow_reduce: bool = False
+        self,
+        scope: str = "firm",
+        *,
+        reason: str,
+        actor: str,
+        allow_reduce: bool = False,
+        cancel_working: bool = False,
     ) -> Hold:
         """Stop a scope: from now on only its cancels pass. It returns when that is durable.
 
@@ -241,19 +248,34 @@ class Gateway:
             Why, and who; both stand in the log.
         allow_reduce : bool
             Whether orders that reduce a position still pass.
+        cancel_working : bool
+            Whether the gateway then cancels what works in the scope; ``cancels`` of the hold says
+            how many, and `take_cancels` gives them to whoever has the session. A crash in between
+            leaves the wish: the next start keeps it.
 
         Raises
         ------
         ScopeError
             There is no such scope; ``nearest`` is what may have been meant. Nothing was halted.
         """
-        return self._hold(
-            self._core.halt(scope, reason=reason, actor=actor, allow_reduce=allow_reduce)
+        return self._stop(
+            scope, cancel_working, reason=reason, actor=actor, allow_reduce=allow_reduce
         )
 
-    def reduce(self, scope: str = "firm", *, reason: str, actor: str) -> Hold:
-        """Restrict a scope to orders that reduce a position, and to cancels."""
-        return self._hold(self._core.halt(scope, reason=reason, actor=actor, reduce_only=True))
+    def reduce(
+        self, scope: str = "firm", *, reason: str, actor: str, cancel_working: bool = False
+    ) -> Hold:
+        """Restrict a scope to orders that reduce a position, and to cancels. See `halt`."""
+        return self._stop(scope, cancel_working, reason=reason, actor=actor, reduce_only=True)
+
+    def take_cancels(self) -> list[Decision]:
+        """Give the decisions on cancels that came with halts, and that nobody took yet.
+
+        ``order_id`` says which order each of them cancels. They come from `halt` and `reduce` of
+        this program, from ``cwts halt --cancel-working``, and from a start that found such a
+        request: whoever has the session to the venue asks for them now and then, and sends them.
+        """
+        return _core.take_cancels(self._core)
 
     def resume(self, hold: Hold | int, *, actor: str, approver: str, reason: str) -> None:
         """Lift a hold. It takes two people.
@@ -267,16 +289,36 @@ class Gateway:
         self._core.resume(number, actor=actor, approver=approver, reason=reason)
 
     async def ahalt(
-        self, scope: str = "firm", *, reason: str, actor: str, allow_reduce: bool = False
+        self,
+        scope: str = "firm",
+        *,
+        reason: str,
+        actor: str,
+        allow_reduce: bool = False,
+        cancel_working: bool = False,
     ) -> Hold:
         """As `halt`; it works before it is durable."""
         return await self._kill_lane(
-            lambda: self.halt(scope, reason=reason, actor=actor, allow_reduce=allow_reduce)
+            lambda: self.halt(
+                scope,
+                reason=reason,
+                actor=actor,
+                allow_reduce=allow_reduce,
+                cancel_working=cancel_working,
+            )
         )
 
-    async def areduce(self, scope: str = "firm", *, reason: str, actor: str) -> Hold:
+    async def areduce(
+        self, scope: str = "firm", *, reason: str, actor: str, cancel_working: bool = False
+    ) -> Hold:
         """As `reduce`."""
-        return await self._kill_lane(lambda: self.reduce(scope, reason=reason, actor=actor))
+        return await self._kill_lane(
+            lambda: self.reduce(scope, reason=reason, actor=actor, cancel_working=cancel_working)
+        )
+
+    async def atake_cancels(self) -> list[Decision]:
+        """As `take_cancels`."""
+        return self.take_cancels()
 
     async def aresume(self, hold: Hold | int, *, actor: str, approver: str, reason: str) -> None:
         """As `resume`."""
@@ -364,10 +406,16 @@ class Gateway:
             f"limits version {state['limits_version']}, {len(state['holds'])} holds>"
         )
 
-    def _hold(self, number: int) -> Hold:
+    def _stop(self, scope: str, cancel_working: bool, **how: Any) -> Hold:
+        if not cancel_working:
+            return self._hold(self._core.halt(scope, **how))
+        number, cancels = _core.halt_and_cancel(self._core, scope, **how)
+        return self._hold(number, cancels)
+
+    def _hold(self, number: int, cancels: int = 0) -> Hold:
         for hold in self.holds():
             if hold.id == number:
-                return hold
+                return replace(hold, cancels=cancels)
         raise LookupError(f"hold {number} was made and is already lifted by another thread")
 
     async def _off_loop(self, call: Callable[..., _T], *args: Any) -> _T:

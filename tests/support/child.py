@@ -90,6 +90,19 @@ def stand(log: str, keys: str) -> None:
     say(closed=True)
 
 
+def stand_with_orders(log: str, keys: str, orders: str) -> None:
+    """Let some orders work, do nothing until told, then say how many cancels are to be sent."""
+    gateway = opened(log, keys)
+    for _ in range(int(orders)):
+        assert gateway.submit(buy(1)).accepted
+    gateway.sync()
+    say(entries=gateway.next_index)
+    wait()
+    say(taken=len(_core.take_cancels(gateway)))
+    gateway.close()
+    say(closed=True)
+
+
 def halt_and_stand(log: str, keys: str, scope: str, actor: str) -> None:
     """Halt, say that it is acknowledged, and do nothing more."""
     gateway = opened(log, keys)

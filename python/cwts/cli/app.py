@@ -32,7 +32,8 @@ _COMMANDS: Final = {
     "resume": ("cwts.cli.resume", "Lift a hold; it takes two people."),
     "log": ("cwts.cli.log", "Verify a log."),
     "limits": ("cwts.cli.limits", "Check, show and suggest limits files."),
-    "torture": ("cwts.cli.torture", "Feed hostile input to every parser."),
+    "doctor": ("cwts.cli.doctor", "What this machine gives, and what is missing."),
+    "torture": ("cwts.cli.torture", "Hostile input for every parser; gateways killed."),
     "bench": ("cwts.bench.cli", "Measure, side by side with the peers."),
 }
 

@@ -46,6 +46,8 @@ pub fn raise(
         actor: options.actor.clone(),
         reason: options.reason.clone(),
         utc_ns: system_utc_ns(),
+        // The request in a file asks for that: this one would not outlive the process.
+        cancel_working: false,
     };
     let ticket = switch.next_ticket();
     let allow_reduce = options.allow_reduce;
@@ -158,6 +160,8 @@ impl Gateway {
             self.explain_page(seen, before)?;
             match self.persist_kill(seen) {
                 Ok(()) => {
+                    // The block holds and is durable; a crash in here leaves the requests.
+                    self.cancel_wanted()?;
                     for path in &taken {
                         // Done and durable; what cannot be removed is taken again, and halts again.
                         let _ = std::fs::remove_file(path);
@@ -174,13 +178,16 @@ impl Gateway {
 
     fn take_file(&mut self, file: &FileRequest, seen: u64) -> Result<(), GatewayError> {
         if let Some(request) = &file.request {
+            if request.cancel_working {
+                return self.take_cancelling(request, seen);
+            }
             return self.take_one(request, false, RANK_OPERATOR, seen);
         }
         let name = file.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into());
         self.hold_firm(&format!("unreadable kill request {name}"), seen)
     }
 
-    fn take_one(
+    pub(crate) fn take_one(
         &mut self,
         request: &KillRequest,
         allow_reduce: bool,
@@ -208,7 +215,7 @@ impl Gateway {
         self.log_kill(scope, state, allow_reduce, rank, &request.actor, &request.reason, seen)
     }
 
-    fn scope_of(&self, named: &NamedScope) -> Option<Scope> {
+    pub(crate) fn scope_of(&self, named: &NamedScope) -> Option<Scope> {
         if named.kind == ScopeKind::Firm {
             return Some(Scope::FIRM);
         }
@@ -298,12 +305,18 @@ impl Gateway {
         if let Some(dir) = self.dir.clone() {
             self.write_kill_files(&dir)?;
         }
-        let epoch = u64::from(self.engine.kill_epoch());
+        let mut epoch = u64::from(self.engine.kill_epoch());
         let states = self.page_states();
         if epoch <= seen {
-            // The number moved and nothing came of it (a refused resume): leave the page as it is.
-            self.seen_epoch = seen;
-            return Ok(());
+            if self.switch.shows(&states) {
+                // The number moved and nothing came of it (a refused resume): leave the page.
+                self.seen_epoch = seen;
+                return Ok(());
+            }
+            // A raise that lagged behind its request moved the number past the entry's while a
+            // resume was taken in. The page must show the lowered state all the same, or the next
+            // look would believe that somebody raised it without a request.
+            epoch = seen.saturating_add(1);
         }
         self.switch.store(seen, epoch, &states)?;
         self.seen_epoch = if self.dir.is_some() { epoch } else { seen };
@@ -332,6 +345,9 @@ impl Gateway {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 /// Two people, and a reason that one of them wrote.
 pub(crate) fn check_resume(
     hold: u64,
@@ -359,7 +375,7 @@ pub(crate) fn not_in_force(hold: u64, known: impl Iterator<Item = u64>) -> Gatew
 }
 
 /// A text that fits an entry.
-fn clipped(text: &str) -> String {
+pub(crate) fn clipped(text: &str) -> String {
     text.chars().filter(|c| *c != '\0').take(TEXT_CHARS_MAX).collect()
 }
 

@@ -15,6 +15,7 @@ use cwts_types::{
 use crate::clock::{Clock, Now};
 use crate::intake::Seat;
 use crate::log::LogTail;
+use crate::mass_cancel::MassCancel;
 use crate::{GatewayError, KillSwitch};
 
 /// Every order goes through here; exactly one thread at a time.
@@ -43,6 +44,7 @@ pub struct Gateway {
     pub(crate) failed: Option<String>,
     /// Holds that in-process requests became, until their callers ask.
     pub(crate) tickets: BTreeMap<u64, u64>,
+    pub(crate) mass_cancel: MassCancel,
 }
 
 /// Who sent an order.
@@ -52,6 +54,8 @@ pub(crate) enum Sender {
     Api,
     /// A named producer, by its actor's handle.
     Named(u32),
+    /// The gateway itself: cancels that come with a halt.
+    Gateway,
 }
 
 impl Sender {
@@ -59,6 +63,7 @@ impl Sender {
         match self {
             Self::Api => producer::API,
             Self::Named(handle) => producer::NAMED + handle,
+            Self::Gateway => producer::GATEWAY,
         }
     }
 }
@@ -378,8 +383,12 @@ impl Gateway {
     }
 
     #[inline]
-    fn header_of(&mut self, sender: Sender, now: Now) -> Header {
-        let Sender::Named(handle) = sender else { return self.header(1, now) };
+    pub(crate) fn header_of(&mut self, sender: Sender, now: Now) -> Header {
+        let handle = match sender {
+            Sender::Named(handle) => handle,
+            Sender::Api => return self.header(1, now),
+            Sender::Gateway => return self.header(0, now),
+        };
         let mut header = Header { producer: sender.id(), actor: handle, ..header_at(now) };
         // A seat is only made for an actor that is registered, so the count is there.
         if let Some(count) = self.named.get_mut(handle as usize - 1) {
@@ -412,7 +421,7 @@ impl Gateway {
 
     /// Appends an order and its decision as one push.
     #[inline]
-    fn append_pair(
+    pub(crate) fn append_pair(
         &mut self,
         order: &Order,
         outcome: &Outcome,

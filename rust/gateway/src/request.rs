@@ -24,7 +24,8 @@ pub struct Requested {
     pub path: PathBuf,
 }
 
-/// Halts a scope of the gateway that owns this log; it is felt at the gateway's next order.
+/// Halts a scope of the gateway that owns this log; it is felt at the gateway's next order. With
+/// `cancel_working` the gateway then cancels what works in the scope.
 ///
 /// # Errors
 /// The directory holds no log, or the scope is unknown: nothing has changed then.
@@ -34,12 +35,22 @@ pub fn request_halt(
     actor: &str,
     reason: &str,
     reduce_only: bool,
+    cancel_working: bool,
 ) -> Result<Requested, GatewayError> {
     refuse_replay(dir)?;
-    let scopes = read_scopes(dir)?;
-    let slot = find(&scopes, scope)?;
+    let (slot, named) = match scope {
+        // Every log has the firm in slot 0: a list of names that cannot be read keeps nobody from
+        // stopping everything. Without any list it is no log.
+        "firm" if dir.join(SCOPES_FILE).exists() || dir.join(STATE_FILE).exists() => {
+            (0, crate::firm())
+        }
+        _ => {
+            let scopes = read_scopes(dir)?;
+            let slot = find(&scopes, scope)?;
+            (slot, scopes[slot].clone())
+        }
+    };
     let running = is_running(dir);
-    let named = scopes[slot].clone();
     let state = if reduce_only { KillState::ReduceOnly } else { KillState::Halted };
     let action = if reduce_only { KillAction::Reduce(named) } else { KillAction::Halt(named) };
     let request = KillRequest {
@@ -47,6 +58,7 @@ pub fn request_halt(
         actor: actor.to_owned(),
         reason: reason.to_owned(),
         utc_ns: system_utc_ns(),
+        cancel_working,
     };
     // The request lies there before the number moves, so whoever sees the number finds it.
     let path = leave(dir, &request)?;
@@ -82,6 +94,7 @@ pub fn request_resume(
         actor: actor.to_owned(),
         reason: reason.to_owned(),
         utc_ns: system_utc_ns(),
+        cancel_working: false,
     };
     let path = leave(dir, &request)?;
     raise(dir, Some(0), KillState::Active)?;
@@ -122,7 +135,7 @@ fn find(scopes: &[NamedScope], text: &str) -> Result<usize, UnknownScope> {
 }
 
 /// Writes the request whole or not at all.
-fn leave(dir: &Path, request: &KillRequest) -> Result<PathBuf, GatewayError> {
+pub(crate) fn leave(dir: &Path, request: &KillRequest) -> Result<PathBuf, GatewayError> {
     let folder = dir.join(REQUESTS_DIRECTORY.trim_end_matches('/'));
     let failed =
         |path: &Path, source| GatewayError::File { path: path.display().to_string(), source };

@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cwts_audit::holds::{HoldsFold, KillSnapshot, PAGE_FILE, STATE_FILE, page_is_at_least};
+use cwts_audit::holds::{
+    HoldsFold, KillSnapshot, PAGE_FILE, STATE_FILE, page_image, page_is_at_least,
+};
 use cwts_audit::storage::replace_file;
 use cwts_audit::{FsStorage, KeyChain, Keys, Options, Storage as _, Writer, log_id_of};
 use cwts_ring::KillPage;
 use cwts_risk::limits::{ANY, LimitsFile};
 use cwts_risk::{Engine, limits};
 use cwts_types::{
-    Body, Config, ConfigKind, Entry, Genesis, Header, LimitActivate, Recovery, Register,
+    Body, Config, ConfigKind, Entry, Genesis, Header, KillState, LimitActivate, Recovery, Register,
     RegisterKind, ReleaseMode, producer, schema_json,
 };
 use sha2::{Digest as _, Sha256};
@@ -92,6 +94,7 @@ impl Gateway {
             backpressure: 0,
             failed: None,
             tickets: std::collections::BTreeMap::new(),
+            mass_cancel: crate::mass_cancel::MassCancel::default(),
         }
     }
 
@@ -178,10 +181,13 @@ impl Gateway {
         let (page, page_why) = match KillPage::open(dir.join(PAGE_FILE)) {
             Ok(page) => (page, None),
             Err(error) => {
-                // Nothing is known about who halted what: a fresh page, and the firm is halted.
-                let path = dir.join(PAGE_FILE);
-                let _ = std::fs::remove_file(&path);
-                (KillPage::create(path).map_err(page_error)?, Some(error.to_string()))
+                // Nothing is known about who halted what: a fresh page, and the firm is halted. In
+                // the page from its first byte, or a crash before the hold is in the log would
+                // leave a page that knows of nothing.
+                let halted = page_image(1, &[KillState::Halted]);
+                replace_file(&mut FsStorage::open(dir)?, PAGE_FILE, &halted)?;
+                let page = KillPage::open(dir.join(PAGE_FILE)).map_err(page_error)?;
+                (page, Some(error.to_string()))
             }
         };
         let switch = Arc::new(KillSwitch::shared(dir, page));

@@ -11,7 +11,8 @@ use cwts_types::{
 use serde_json::{Map, Value, json};
 
 use crate::GatewayError;
-use crate::reader::{fold_log, is_running};
+use crate::follow::{Folded, fold_log, scope_text};
+use crate::reader::is_running;
 
 /// Holds, limits and their use, rejections, and how far the log is durable.
 ///
@@ -20,6 +21,11 @@ use crate::reader::{fold_log, is_running};
 pub fn status(dir: &Path) -> Result<Value, GatewayError> {
     let running = is_running(dir);
     let folded = fold_log(dir, |_, _, _| Ok(()))?;
+    Ok(status_of(dir, running, &folded))
+}
+
+/// [`status`] of a log that is folded already.
+pub fn status_of(dir: &Path, running: bool, folded: &Folded) -> Value {
     let engine = &folded.engine;
     let holds: Vec<Value> = engine
         .holds()
@@ -36,6 +42,7 @@ pub fn status(dir: &Path) -> Result<Value, GatewayError> {
         "closed": folded.is_closed,
         "origin": folded.genesis.as_ref().map(|g| g.origin.clone()),
         "entries": folded.facts.size,
+        "bytes": folded.facts.bytes,
         "last_fsync_utc_ns": folded.facts.last_commit_utc_ns,
         "holds": holds,
         "pending": pending(dir),
@@ -43,7 +50,7 @@ pub fn status(dir: &Path) -> Result<Value, GatewayError> {
         "scopes": engine.registry().scope_names(),
     });
     merge(&mut out, more);
-    Ok(out)
+    out
 }
 
 /// What an engine can say of itself.
@@ -108,16 +115,10 @@ fn pending(dir: &Path) -> Vec<Value> {
         Some(json!({
             "file": file, "action": action, "scope": scope,
             "actor": request.actor, "reason": request.reason,
+            "cancel_working": request.cancel_working,
         }))
     };
     paths.iter().filter_map(row).collect()
-}
-
-fn scope_text(scope: &cwts_audit::holds::NamedScope) -> String {
-    if scope.kind == cwts_types::ScopeKind::Firm {
-        return "firm".to_owned();
-    }
-    format!("{}:{}", scope.kind.name(), scope.name)
 }
 
 /// One violation with everything that a person asks about it.

@@ -78,6 +78,12 @@ impl KillSwitch {
         KillState::from_code(code).unwrap_or(KillState::Halted)
     }
 
+    /// Whether the page shows exactly these states; nothing contradicts where there is no page.
+    pub(crate) fn shows(&self, states: &[u8]) -> bool {
+        let Some(page) = &self.page else { return true };
+        (0..cwts_ring::SLOTS).all(|slot| page.state(slot) == states.get(slot).copied().unwrap_or(0))
+    }
+
     pub(crate) fn next_ticket(&self) -> u64 {
         self.tickets.fetch_add(1, Ordering::Relaxed)
     }

@@ -81,7 +81,7 @@ pub(crate) fn explain(
 
 /// Halts a scope of the gateway that owns a log.
 #[pyfunction]
-#[pyo3(signature = (dir, scope, *, reason, actor, reduce_only=false))]
+#[pyo3(signature = (dir, scope, *, reason, actor, reduce_only=false, cancel_working=false))]
 pub(crate) fn request_halt<'py>(
     py: Python<'py>,
     dir: PathBuf,
@@ -89,8 +89,11 @@ pub(crate) fn request_halt<'py>(
     reason: &str,
     actor: &str,
     reduce_only: bool,
+    cancel_working: bool,
 ) -> Result<Bound<'py, PyAny>, Error> {
-    let done = py.detach(|| cwts_gateway::request_halt(&dir, scope, actor, reason, reduce_only))?;
+    let done = py.detach(|| {
+        cwts_gateway::request_halt(&dir, scope, actor, reason, reduce_only, cancel_working)
+    })?;
     requested(py, &done, scope)
 }
 

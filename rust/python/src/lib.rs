@@ -8,7 +8,9 @@ mod error;
 mod events;
 mod files;
 mod flow;
+mod follow;
 mod gateway;
+mod kill;
 mod order;
 mod producer;
 mod replay;
@@ -37,7 +39,14 @@ mod _core {
     #[pymodule_export]
     use crate::flow::SynthFlow;
     #[pymodule_export]
+    use crate::follow::Follower;
+    #[pymodule_export]
     use crate::gateway::Gateway;
+    #[pymodule_export]
+    use crate::kill::{
+        cancels_after, halt_and_cancel, standing_holds, take_cancels, torture_clock, torture_judge,
+        torture_state,
+    };
     #[pymodule_export]
     use crate::order::Order;
     #[pymodule_export]

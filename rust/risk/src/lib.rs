@@ -16,6 +16,7 @@ mod evaluate;
 mod exec;
 mod explain;
 mod holding;
+mod in_scope;
 mod kill;
 pub mod limits;
 mod market;
