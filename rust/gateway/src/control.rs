@@ -122,7 +122,7 @@ impl Gateway {
         let resume = Resume {
             hold,
             epoch: self.next_kill_epoch(page_epoch),
-            authenticated: false,
+            signatures: None,
             actor,
             approver,
             reason,

@@ -6,6 +6,7 @@
 //! observed, for refused ones) and `decide` (reserve, count); execution reports through `exec`.
 #![forbid(unsafe_code)]
 
+mod change;
 mod decide;
 mod engine;
 mod evaluate;
@@ -24,6 +25,7 @@ mod violations;
 mod window;
 mod working;
 
+pub use change::{Changes, Proposal, Standing, Temporary};
 pub use decide::Outcome;
 pub use engine::{Counters, Engine, StepError};
 pub use exec::ExecEffect;

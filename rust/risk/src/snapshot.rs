@@ -18,6 +18,7 @@ struct Image {
     text: Vec<u8>,
     pending_text: BTreeMap<u16, Vec<u8>>,
     version: u32,
+    changes: crate::change::Changes,
     names: Vec<(u8, u32, String)>,
     /// In order of creation: parent first.
     node_order: Vec<(u8, u32)>,
@@ -60,6 +61,7 @@ impl Engine {
             text: self.text.clone(),
             pending_text: self.pending_text.clone(),
             version: self.version,
+            changes: self.changes.clone(),
             names: self
                 .registry
                 .rows()
@@ -164,6 +166,7 @@ impl Engine {
         engine.decisions = image.decisions;
         engine.counters = image.counters;
         engine.pending_text = image.pending_text;
+        engine.changes = image.changes;
         engine.refresh_kill();
         Ok(engine)
     }
@@ -225,4 +228,4 @@ impl Engine {
 }
 
 /// Layout of [`Image`].
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;

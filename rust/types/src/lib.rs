@@ -15,8 +15,9 @@ mod scope;
 
 pub use body::{
     Alias, AliasKind, Body, Close, Config, ConfigKind, EntryType, Gap, Genesis, Kill,
-    LimitActivate, Note, Recovery, RecoveryCause, Reference, Register, RegisterKind, ReleaseDenied,
-    Resume, Session, reference_flag,
+    LimitActivate, LimitApprove, LimitDirection, LimitExpire, LimitPropose, Note, Recovery,
+    RecoveryCause, Reference, Register, RegisterKind, ReleaseDenied, Resume, Session, Signature,
+    reference_flag,
 };
 pub use codec::DecodeError;
 pub use control::{CONTROLS, Control, ControlInfo, Reasons, Stage};

@@ -108,6 +108,11 @@ fn read(mut root: Section<'_>, sink: &mut Sink<'_>) -> LimitsFile {
         }
         file.fx_e9 = rates;
     }
+    file.operators = super::operators::read(&mut root, sink);
+    if let Some(mut control) = root.section("control", sink) {
+        super::operators::four_eyes(&mut control, sink);
+        control.finish(sink);
+    }
     if let Some(mut replay) = root.section("replay", sink) {
         let mapping = replay.choice("mapping", &["all", "file"], sink);
         let apply = replay.choice("replace", &["check", "apply"], sink) == Some("apply");

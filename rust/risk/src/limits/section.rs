@@ -378,7 +378,6 @@ const DUPLICATES_MAX: i64 = 1_024;
 const LATER: &[&str] = &[
     "approval",
     "concentration",
-    "control",
     "daily_notional",
     "daily_orders",
     "daily_qty",
@@ -393,7 +392,6 @@ const LATER: &[&str] = &[
     "min_order_qty",
     "model_gate",
     "net_exposure",
-    "operator",
     "price_move",
     "repeated_execution",
     "session",
