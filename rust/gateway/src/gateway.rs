@@ -14,6 +14,7 @@ use cwts_types::{
 
 use crate::clock::{Clock, Now};
 use crate::intake::Seat;
+use crate::keys::KeyStore;
 use crate::log::LogTail;
 use crate::{GatewayError, KillSwitch};
 
@@ -41,6 +42,12 @@ pub struct Gateway {
     pub(crate) gaps: BTreeMap<u32, Gap>,
     pub(crate) backpressure: u64,
     pub(crate) failed: Option<String>,
+    /// Id of the log, which signatures name; zero without a log.
+    pub(crate) log_id: [u8; 8],
+    /// Where operators' keys are, if a folder was given.
+    pub(crate) keys: Option<KeyStore>,
+    /// When the first temporary raise of limits ends.
+    pub(crate) expires_ns: u64,
     /// Holds that in-process requests became, until their callers ask.
     pub(crate) tickets: BTreeMap<u64, u64>,
 }
@@ -196,6 +203,9 @@ impl Gateway {
         sender: Sender,
     ) -> Result<(Submitted, bool), GatewayError> {
         self.attend()?;
+        if now.utc_ns >= self.expires_ns {
+            self.expire_limits(now)?;
+        }
         let mut order = *order;
         order.ts = now.utc_ns;
         if order.order_id == 0 {

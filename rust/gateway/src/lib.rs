@@ -2,7 +2,9 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod change;
 mod clock;
+mod consent;
 mod control;
 mod error;
 mod gateway;
@@ -12,6 +14,7 @@ mod log;
 mod reader;
 pub mod replay;
 mod request;
+mod request_change;
 mod start;
 mod story;
 pub mod suggest;
@@ -19,7 +22,9 @@ mod switch;
 pub mod torture;
 pub mod whatif;
 
+pub use change::LimitsRequest;
 pub use clock::{Clock, Now, system_utc_ns};
+pub use consent::check_consents;
 pub use control::{HaltOptions, RANK_OPERATOR, RANK_RISK, raise};
 pub use error::GatewayError;
 pub use gateway::{Gateway, Submitted};
@@ -27,6 +32,10 @@ pub use keys::KeyStore;
 pub use log::{RESERVED_SLOTS, RING_SLOTS};
 pub use reader::{Folded, ReadFacts, Visit, fold_log, is_running, read_log};
 pub use request::{Requested, request_halt, request_resume};
+pub use request_change::{
+    Proposed, lists_operators, request_approve, request_propose, request_resume_approval,
+    request_resume_signed,
+};
 pub use start::{GatewayOptions, parse_limits};
 pub use story::{engine_state, explain, status, violation_row};
 pub use switch::KillSwitch;

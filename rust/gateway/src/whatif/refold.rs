@@ -54,6 +54,7 @@ impl Refold {
         let mut engine = Engine::new();
         let step = |source| GatewayError::Step { index: 0, source };
         engine.activate(1, text).map_err(step)?;
+        engine.ignore_operators();
         let mut out = Self {
             engine,
             file,

@@ -15,7 +15,7 @@ mod value;
 use std::collections::BTreeMap;
 
 pub use operators::{Operator, Right};
-pub use parse::{parse, utf8};
+pub use parse::{error_at, parse, utf8};
 pub use section::nearest;
 
 /// Largest limits file.

@@ -6,8 +6,9 @@ use toml_edit::Document;
 
 use super::section::{Section, Sink};
 use super::{
-    ANY, AccountLimits, Collar, Counts, InstrumentLimits, LIMITS_BYTES_MAX, LimitErrors,
-    LimitsFile, NodeLimits, RateLimit, ReferenceSource, ReplayRules, Restricted, StrategyLimits,
+    ANY, AccountLimits, Collar, Counts, InstrumentLimits, LIMITS_BYTES_MAX, LimitError,
+    LimitErrors, LimitsFile, NodeLimits, RateLimit, ReferenceSource, ReplayRules, Restricted,
+    StrategyLimits,
 };
 
 /// Parses a limits file.
@@ -32,6 +33,16 @@ pub fn parse(text: &str) -> Result<LimitsFile, LimitErrors> {
     let file = read(Section::new("", document.as_table()), &mut sink);
     check_names(&file, document.as_table(), &mut sink);
     if sink.errors.is_empty() { Ok(file) } else { Err(LimitErrors(sink.errors)) }
+}
+
+/// An error at the place of a unit, for what only a room above can know of its value.
+pub fn error_at(text: &str, place: &super::units::Place, message: &str) -> LimitError {
+    let mut sink = Sink { text, errors: Vec::new() };
+    let key = (!place.key.is_empty()).then_some(place.key.as_str());
+    let path: Vec<&str> = place.path.iter().map(String::as_str).chain(key).collect();
+    let at = Document::parse(text).map_or(0, |d| position(d.as_table(), &path));
+    sink.push(at, &place.to_string(), message);
+    sink.errors.swap_remove(0)
 }
 
 /// The text of a limits file.
