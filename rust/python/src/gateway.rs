@@ -37,7 +37,7 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    fn lock(&self) -> Result<MutexGuard<'_, Inner>, GatewayError> {
+    pub(crate) fn lock(&self) -> Result<MutexGuard<'_, Inner>, GatewayError> {
         lock(&self.inner, &self.switch)
     }
 }

@@ -9,6 +9,7 @@ mod events;
 mod files;
 mod flow;
 mod gateway;
+mod limits;
 mod order;
 mod producer;
 mod replay;
@@ -38,6 +39,12 @@ mod _core {
     use crate::flow::SynthFlow;
     #[pymodule_export]
     use crate::gateway::Gateway;
+    #[pymodule_export]
+    use crate::limits::{
+        approve_limits, limits_diff, limits_effective, limits_schema, lists_operators,
+        new_operator, propose_limits, request_approve, request_propose, request_resume_approval,
+        request_resume_signed,
+    };
     #[pymodule_export]
     use crate::order::Order;
     #[pymodule_export]

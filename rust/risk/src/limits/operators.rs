@@ -152,7 +152,7 @@ mod tests {
         );
         let errors: Vec<String> =
             parse(&twice).unwrap_err().0.iter().map(ToString::to_string).collect();
-        assert!(errors[0].contains("line 8") && errors[0].contains("`fly`"), "{errors:?}");
+        assert!(errors[0].contains("line 9") && errors[0].contains("`fly`"), "{errors:?}");
         assert!(errors[1].contains("the key of `anna`"), "{errors:?}");
         assert!(errors.iter().any(|e| e.contains("cwts operator new")), "{errors:?}");
         assert!(errors.iter().any(|e| e.contains("starts with no dot")), "{errors:?}");
