@@ -29,6 +29,7 @@ __all__ = [
     "WhatIf",
     "append_again",
     "apply_requests",
+    "approve_limits",
     "asset_class",
     "check_limits",
     "check_run",
@@ -36,10 +37,20 @@ __all__ = [
     "decision_stream",
     "explain",
     "generate",
+    "limits_diff",
+    "limits_effective",
+    "limits_schema",
+    "lists_operators",
+    "new_operator",
     "profiles",
+    "propose_limits",
     "read_events",
+    "request_approve",
     "request_halt",
+    "request_propose",
     "request_resume",
+    "request_resume_approval",
+    "request_resume_signed",
     "schema",
     "seal_run",
     "status",
@@ -384,6 +395,48 @@ def request_halt(
 ) -> dict[str, Any]: ...
 def request_resume(
     dir: str, hold: int, *, actor: str, approver: str, reason: str
+) -> dict[str, Any]: ...
+def approve_limits(gateway: Gateway, proposal: int, *, checker: str) -> dict[str, Any]: ...
+def limits_diff(old: bytes, old_path: str, new: bytes, new_path: str) -> dict[str, Any]: ...
+def limits_effective(
+    text: bytes, path: str, account: str, symbol: str, strategy: str | None = None
+) -> list[dict[str, Any]]: ...
+def limits_schema() -> dict[str, Any]: ...
+def lists_operators(dir: str) -> bool: ...
+def new_operator(name: str, keys: str | None = None) -> str: ...
+def propose_limits(
+    gateway: Gateway,
+    text: bytes,
+    path: str,
+    *,
+    maker: str,
+    reason: str,
+    expires_ns: int = 0,
+) -> dict[str, Any]: ...
+def request_approve(
+    dir: str, proposal: int, *, checker: str, keys: str | None = None
+) -> dict[str, Any]: ...
+def request_propose(
+    dir: str,
+    text: bytes,
+    path: str,
+    *,
+    maker: str,
+    reason: str,
+    expires_ns: int = 0,
+    keys: str | None = None,
+) -> dict[str, Any]: ...
+def request_resume_approval(
+    dir: str, hold: int, *, approver: str, keys: str | None = None
+) -> dict[str, Any]: ...
+def request_resume_signed(
+    dir: str,
+    hold: int,
+    *,
+    actor: str,
+    reason: str,
+    approver: str | None = None,
+    keys: str | None = None,
 ) -> dict[str, Any]: ...
 def schema() -> str: ...
 def seal_run(dir: str, logs: int, keys: str | None = None) -> dict[str, Any]: ...

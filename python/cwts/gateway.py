@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from cwts import _core
 from cwts._core import Decision, Order
+from cwts.limits import Proposal, expiry_ns
 from cwts.orders import ExecReport, Hold, Price, price_e9
 
 if TYPE_CHECKING:
@@ -256,7 +258,7 @@ class Gateway:
         return self._hold(self._core.halt(scope, reason=reason, actor=actor, reduce_only=True))
 
     def resume(self, hold: Hold | int, *, actor: str, approver: str, reason: str) -> None:
-        """Lift a hold. It takes two people.
+        """Lift a hold. It takes two people, and their keys where operators are listed.
 
         Raises
         ------
@@ -287,6 +289,80 @@ class Gateway:
     def holds(self) -> list[Hold]:
         """The holds that stand, oldest first."""
         return [Hold.from_row(row) for row in self._core.holds()]
+
+    # The limits.
+
+    def propose_limits(
+        self,
+        limits: str | os.PathLike[str],
+        *,
+        maker: str,
+        reason: str,
+        expires: str | datetime | None = None,
+    ) -> Proposal:
+        """Propose a limits file. A pure tightening is in force when this returns.
+
+        Parameters
+        ----------
+        limits : path-like
+            The new file, whole.
+        maker : str
+            Who proposes; an operator, who signs with the key in the key store, if any are listed.
+        reason : str
+            Why; it stands in the log.
+        expires : str or datetime, optional
+            When what it raises goes back to its standing values, as in ``"2026-11-23T21:00Z"``.
+
+        Returns
+        -------
+        Proposal
+            `active` says whether it is in force; if not, `approve_limits` is next.
+
+        Raises
+        ------
+        LimitsError
+            The file is wrong, by line and key, or cannot follow what is in force.
+        PermissionDeniedError
+            `maker` may not, or the signature does not count. Nothing has changed.
+        """
+        path = Path(limits)
+        row = _core.propose_limits(
+            self._core,
+            path.read_bytes(),
+            os.fspath(limits),
+            maker=maker,
+            reason=reason,
+            expires_ns=expiry_ns(expires),
+        )
+        return Proposal.from_row(row)
+
+    def approve_limits(self, proposal: Proposal | int, *, checker: str) -> Proposal:
+        """Agree to a proposal: it is in force when this returns.
+
+        Raises
+        ------
+        PermissionDeniedError
+            `checker` is the maker, or may not; or the proposal waits no longer.
+        """
+        number = proposal.id if isinstance(proposal, Proposal) else proposal
+        return Proposal.from_row(_core.approve_limits(self._core, number, checker=checker))
+
+    async def apropose_limits(
+        self,
+        limits: str | os.PathLike[str],
+        *,
+        maker: str,
+        reason: str,
+        expires: str | datetime | None = None,
+    ) -> Proposal:
+        """As `propose_limits`, on a thread."""
+        return await asyncio.to_thread(
+            self.propose_limits, limits, maker=maker, reason=reason, expires=expires
+        )
+
+    async def aapprove_limits(self, proposal: Proposal | int, *, checker: str) -> Proposal:
+        """As `approve_limits`, on a thread."""
+        return await asyncio.to_thread(self.approve_limits, proposal, checker=checker)
 
     # What it holds.
 

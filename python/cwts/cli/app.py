@@ -31,7 +31,8 @@ _COMMANDS: Final = {
     "reduce": ("cwts.cli.halt", "Restrict a scope to orders that reduce."),
     "resume": ("cwts.cli.resume", "Lift a hold; it takes two people."),
     "log": ("cwts.cli.log", "Verify a log."),
-    "limits": ("cwts.cli.limits", "Check, show and suggest limits files."),
+    "limits": ("cwts.cli.limits", "Check, show, suggest and change limits."),
+    "operator": ("cwts.cli.operator", "Make operators' keys."),
     "torture": ("cwts.cli.torture", "Feed hostile input to every parser."),
     "bench": ("cwts.bench.cli", "Measure, side by side with the peers."),
 }

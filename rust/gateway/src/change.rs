@@ -59,7 +59,7 @@ pub(crate) fn prepare(
 ) -> Result<Prepared, GatewayError> {
     let LimitsRequest { path, text, maker, reason, expires_ns } = *request;
     let file = parse_live(path, text)?;
-    crate::start::check_parents(engine, path, &file)?;
+    crate::names::check_parents(engine, path, &file)?;
     let refuse = |what: &str| {
         Err(GatewayError::LimitChange { path: path.to_owned(), what: what.to_owned() })
     };

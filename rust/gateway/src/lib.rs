@@ -13,6 +13,7 @@ mod keys;
 mod limits_schema;
 mod limits_state;
 mod log;
+mod names;
 mod reader;
 pub mod replay;
 mod request;

@@ -7,7 +7,7 @@ use cwts_audit::holds::{HoldsFold, KillSnapshot, PAGE_FILE, STATE_FILE, page_is_
 use cwts_audit::storage::replace_file;
 use cwts_audit::{FsStorage, KeyChain, Keys, Options, Storage as _, Writer, log_id_of};
 use cwts_ring::KillPage;
-use cwts_risk::limits::{ANY, LimitsFile};
+use cwts_risk::limits::LimitsFile;
 use cwts_risk::{Engine, limits};
 use cwts_types::{
     Body, Config, ConfigKind, Entry, Genesis, Header, LimitActivate, Recovery, Register,
@@ -19,6 +19,7 @@ use crate::clock::{Clock, Now};
 use crate::gateway::Gateway;
 use crate::keys::{KeyStore, random_32};
 use crate::log::LogTail;
+use crate::names::{check_parents, names_of, parent_kind};
 use crate::{GatewayError, KillSwitch};
 
 /// How a gateway is opened.
@@ -364,30 +365,6 @@ impl Gateway {
     }
 }
 
-/// Whoever is registered stays where it is.
-pub(crate) fn check_parents(
-    engine: &Engine,
-    path: &str,
-    file: &LimitsFile,
-) -> Result<(), GatewayError> {
-    let registry = engine.registry();
-    for (kind, parent, name) in names_of(file) {
-        let Some(handle) = registry.handle(kind, &name) else { continue };
-        let was = registry.parent(kind, handle).unwrap_or(0);
-        let old = parent_kind(kind).and_then(|k| registry.name(k, was)).unwrap_or("");
-        let new = parent.as_deref().unwrap_or("");
-        if old != new {
-            let kind = kind.scope_kind().map_or("actor", cwts_types::ScopeKind::name);
-            let what = format!(
-                "{kind} `{name}` belongs to `{old}` in the log and to `{new}` in the file; a \
-                 registered {kind} cannot move"
-            );
-            return Err(GatewayError::LimitChange { path: path.to_owned(), what });
-        }
-    }
-    Ok(())
-}
-
 /// Parses limits for a live gateway: keys of replays are refused.
 pub(crate) fn parse_live(path: &str, text: &[u8]) -> Result<LimitsFile, GatewayError> {
     let file = parse_limits(path, text)?;
@@ -420,50 +397,6 @@ pub fn parse_limits(path: &str, text: &[u8]) -> Result<LimitsFile, GatewayError>
         }
     }
     if errors.is_empty() { Ok(file) } else { Err(wrong(limits::LimitErrors(errors))) }
-}
-
-/// Every name that a limits file defines, parents first: kind, parent's name, name.
-pub(crate) fn names_of(file: &LimitsFile) -> Vec<(RegisterKind, Option<String>, String)> {
-    let mut out = Vec::new();
-    let mut row = |kind, parent: Option<&String>, name: &String| {
-        if name != ANY {
-            out.push((kind, parent.cloned(), name.clone()));
-        }
-    };
-    for name in file.desks.keys() {
-        row(RegisterKind::Desk, None, name);
-    }
-    for (name, customer) in &file.customers {
-        row(RegisterKind::Customer, customer.desk.as_ref(), name);
-    }
-    for (name, account) in &file.accounts {
-        row(RegisterKind::Account, account.customer.as_ref(), name);
-    }
-    for name in file.strategies.keys() {
-        row(RegisterKind::Strategy, None, name);
-    }
-    let venue_of = |i: &limits::InstrumentLimits| {
-        let group = i.group.as_ref().and_then(|g| file.groups.get(g));
-        i.venue.clone().or_else(|| group.and_then(|g| g.venue.clone()))
-    };
-    let venues: std::collections::BTreeSet<String> =
-        file.instruments.values().filter_map(venue_of).collect();
-    for name in &venues {
-        row(RegisterKind::Venue, None, name);
-    }
-    for (symbol, instrument) in &file.instruments {
-        row(RegisterKind::Instrument, venue_of(instrument).as_ref(), symbol);
-    }
-    out
-}
-
-pub(crate) fn parent_kind(kind: RegisterKind) -> Option<RegisterKind> {
-    match kind {
-        RegisterKind::Customer => Some(RegisterKind::Desk),
-        RegisterKind::Account => Some(RegisterKind::Customer),
-        RegisterKind::Instrument => Some(RegisterKind::Venue),
-        _ => None,
-    }
 }
 
 /// A text as CONFIG entries.
