@@ -24,7 +24,7 @@ pub fn limits_schema() -> Value {
     root["properties"]["fx"]["additionalProperties"] = value(&Kind::Price);
     let head = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": "cwts/limits/v1",
+        "$id": SCHEMA_ID,
         "title": "A limits file",
         "description": "For editors: `cwts limits check` decides. A mandatory limit that is not \
             written refuses the order; unlimited is the text \"none\". Money is in the firm's base \
@@ -36,6 +36,9 @@ pub fn limits_schema() -> Value {
     }
     root
 }
+
+/// The schema's name.
+const SCHEMA_ID: &str = "cwts/limits/v1";
 
 fn put(object: &mut Value, key: &str, value: Value) {
     object["properties"][key] = value;
@@ -73,6 +76,20 @@ fn table(keys: &[Key]) -> Value {
     out
 }
 
+/// A collar without a rule is none: the reader refuses it.
+fn with_one_of(mut table: Value, keys: &[Key]) -> Value {
+    let rules: Vec<&str> =
+        keys.iter().filter(|k| COLLAR_RULES.contains(&k.name)).map(|k| k.name).collect();
+    if rules.len() == COLLAR_RULES.len() {
+        let one: Vec<Value> = rules.iter().map(|rule| json!({ "required": [rule] })).collect();
+        table["anyOf"] = json!(one);
+    }
+    table
+}
+
+/// Rules of a collar, of which it has at least one.
+const COLLAR_RULES: [&str; 3] = ["bps", "ticks", "absolute"];
+
 fn value(kind: &Kind) -> Value {
     let amount = "^[0-9]+(_[0-9]+)*(\\.[0-9]{1,9})?$";
     match kind {
@@ -96,7 +113,7 @@ fn value(kind: &Kind) -> Value {
         Kind::Choice(words) => json!({ "enum": words }),
         Kind::Names => json!({ "type": "array", "items": { "type": "string" } }),
         Kind::Choices(words) => json!({ "type": "array", "items": { "enum": words } }),
-        Kind::Table(keys) => table(keys),
+        Kind::Table(keys) => with_one_of(table(keys), keys),
         Kind::TableOrNone(keys) => json!({ "anyOf": [{ "const": "none" }, table(keys)] }),
     }
 }
