@@ -186,6 +186,7 @@ impl Gateway {
         let raises = !prepared.diff.is_tightening();
         let right = raises.then_some(Right::Raise);
         check_yes(self.engine.limits(), maker, right, &prepared.digest)?;
+        self.flush_gaps(now);
         let first_part = self.next_index();
         let mut bodies = chunks(ConfigKind::Limits, request.text);
         let parts = bodies.len() as u16;
@@ -254,12 +255,12 @@ impl Gateway {
             first_part: proposal.first_part,
             sha256,
         };
+        self.flush_gaps(now);
         self.change(vec![Body::LimitApprove(approve), Body::LimitActivate(activate)], now)
     }
 
     /// Tries entries on a copy of the engine; if all fit, logs them and goes on with the copy.
     fn change(&mut self, bodies: Vec<Body>, now: Now) -> Result<(), GatewayError> {
-        self.flush_gaps(now);
         let mut engine = self.engine.clone();
         let utc_ns = i64::try_from(now.utc_ns).unwrap_or(i64::MAX);
         for (i, body) in bodies.iter().enumerate() {
@@ -304,6 +305,7 @@ impl Gateway {
     }
 
     fn expire_one(&mut self, id: u64, now: Now) -> Result<(), GatewayError> {
+        self.flush_gaps(now);
         let index = self.next_index();
         let step = |source| GatewayError::Step { index, source };
         let text = self.engine.expired_text(id).map_err(step)?;

@@ -400,6 +400,23 @@ fn two_people_make_it_permanent_and_raises_on_raises_end_in_any_order() {
 }
 
 #[test]
+fn an_accounts_word_on_an_instrument_comes_and_goes_with_a_temporary_raise() {
+    let wide = Limits::wide().set("account.A", "max_position", "{ long = 5, short = 5 }");
+    let word = "{ long = 90, short = 5 }";
+    let with = wide.clone().set("account.A.instrument.I", "max_position", word);
+    // Given for a time, and taken away for a time where it was the stricter one.
+    let strict =
+        with.clone().set("account.A.instrument.I", "max_position", "{ long = 1, short = 1 }");
+    for (start, raised) in [(&wide, &with), (&strict, &wide)] {
+        let mut told = Told::new(start);
+        told.raise(raised, START + 1_000);
+        assert_eq!(told.engine.limits(), &cwts_risk::limits::parse(&raised.text()).unwrap());
+        told.expire(1, START + 1_000).unwrap();
+        assert_eq!(told.engine.limits(), &cwts_risk::limits::parse(&start.text()).unwrap());
+    }
+}
+
+#[test]
 fn what_cannot_end_is_refused_at_once() {
     let start = qty(&Limits::wide(), "A", 100);
     let mut told = Told::new(&start);

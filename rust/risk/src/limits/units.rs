@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use toml_edit::{DocumentMut, Item, TableLike, Value};
+use toml_edit::{DocumentMut, InlineTable, Item, TableLike, Value};
 
 use super::schema;
 
@@ -195,7 +195,8 @@ fn section(out: &mut Units, path: &[&str], item: &Item) {
 }
 
 /// The text with some units set to other values, or taken out; what stands beside them stays as it
-/// is written. A unit whose section is not there is left alone.
+/// is written. A unit whose section is not there is left alone; but an account's word on an
+/// instrument is a section only as long as it says something, and comes and goes with its keys.
 ///
 /// # Errors
 /// The text or a value is no TOML.
@@ -205,11 +206,10 @@ pub fn with_units(
 ) -> Result<String, toml_edit::TomlError> {
     let mut document: DocumentMut = text.parse()?;
     for (place, value) in changes {
-        let mut table: Option<&mut dyn TableLike> = Some(document.as_table_mut());
-        for part in &place.path {
-            table = table.and_then(|t| t.get_mut(part)).and_then(Item::as_table_like_mut);
+        if value.is_some() && place.path.len() > NAMED_DEPTH {
+            make_sections(&mut document, &place.path);
         }
-        let Some(table) = table else { continue };
+        let Some(table) = table_at(&mut document, &place.path) else { continue };
         match value {
             Some(value) => {
                 let value: Value = value.parse()?;
@@ -217,11 +217,40 @@ pub fn with_units(
             }
             None => {
                 table.remove(&place.key);
+                let is_bare = table.is_empty();
+                if let Some((last, above)) = place.path.split_last()
+                    && is_bare
+                    && above.len() >= NAMED_DEPTH
+                    && let Some(above) = table_at(&mut document, above)
+                {
+                    above.remove(last);
+                }
             }
         }
     }
     Ok(document.to_string())
 }
+
+fn table_at<'d>(document: &'d mut DocumentMut, path: &[String]) -> Option<&'d mut dyn TableLike> {
+    let mut table: &mut dyn TableLike = document.as_table_mut();
+    for part in path {
+        table = table.get_mut(part)?.as_table_like_mut()?;
+    }
+    Some(table)
+}
+
+/// Makes the sections below a named one that is there.
+fn make_sections(document: &mut DocumentMut, path: &[String]) {
+    for depth in NAMED_DEPTH..path.len() {
+        let Some(table) = table_at(document, &path[..depth]) else { return };
+        if !table.contains_key(&path[depth]) {
+            table.insert(&path[depth], Item::Value(Value::InlineTable(InlineTable::new())));
+        }
+    }
+}
+
+/// A kind and a name: `account`, `ACC1`.
+const NAMED_DEPTH: usize = 2;
 
 #[cfg(test)]
 mod tests {
