@@ -82,8 +82,9 @@ def test_limits_change_under_a_gateway_that_trades_and_each_decision_names_one_v
         done = approve(desk, number, "bo")
         assert done["limits_version"] == 2
         assert done["proposal"]["checker"] == "bo"
-        less = propose(desk, file(desk, "less.toml", changed(raised, max_order_qty="500")),
-                       "--as", "anna")
+        less = propose(
+            desk, file(desk, "less.toml", changed(raised, max_order_qty="500")), "--as", "anna"
+        )
         assert less["proposal"]["active"]
         assert less["limits_version"] == 3
         # A proposal for a version that is gone: its maker has to look again.
@@ -166,16 +167,12 @@ def test_a_request_that_was_made_up_or_comes_again_changes_nothing(tmp_path: Pat
 def test_a_bad_file_is_refused_whole_with_its_lines(desk: Desk) -> None:
     gateway = desk.open()
     bad = file(desk, "bad.toml", LIMITS + "[account.gamma]\nmax_order_qyt = 5\n")
-    done = desk.cli(
-        "limits", "propose", str(desk.log), bad, "--as", "ana", "--reason", "r", code=2
-    )
+    done = desk.cli("limits", "propose", str(desk.log), bad, "--as", "ana", "--reason", "r", code=2)
     assert "line 33" in done.stderr
     assert "did you mean `max_order_qty`" in done.stderr
     assert desk.requests == []
     with pytest.raises(_core.LimitsError) as caught:
-        _core.propose_limits(
-            gateway, Path(bad).read_bytes(), bad, maker="ana", reason="r"
-        )
+        _core.propose_limits(gateway, Path(bad).read_bytes(), bad, maker="ana", reason="r")
     assert caught.value.key == "account.gamma.max_order_qyt"
     assert gateway.limits_version == 1
     gateway.close()
@@ -247,9 +244,7 @@ def test_where_no_gateway_runs_the_log_takes_a_change_in(tmp_path: Path) -> None
     later.open().close()
     # A request that waits is taken in before the file that the start is given.
     text = changed(more, max_order_qty="100")
-    asked = _core.request_propose(
-        str(desk.log), text.encode(), "x.toml", maker="bo", reason="less"
-    )
+    asked = _core.request_propose(str(desk.log), text.encode(), "x.toml", maker="bo", reason="less")
     assert asked["running"] is False
     gateway = Desk(desk.root, text).open()
     assert gateway.limits_version == 3

@@ -105,6 +105,4 @@ def _request(
         return _core.request_resume_signed(
             str(log), hold, actor=actor, approver=approver, reason=reason
         )
-    return _core.request_resume(
-        str(log), hold, actor=actor, approver=approver or "", reason=reason
-    )
+    return _core.request_resume(str(log), hold, actor=actor, approver=approver or "", reason=reason)
