@@ -151,6 +151,15 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     ask("take_cancels", lambda: core.take_cancels(gateway))
     ask("torture_clock", lambda: core.torture_clock(gateway, -1))
     ask("torture_state", lambda: core.torture_state(gateway))
+    ask("set_market", lambda: core.set_market(gateway, "ACME", bid_e9=1_000_000_000))
+    ask("set_phase", lambda: core.set_phase(gateway, "instrument:ACME", "trading"))
+    ask("locate", lambda: core.locate(gateway, "alpha", "ACME", 100, actor="a"))
+    more = desk.text.replace("max_order_qty = 1_000", "max_order_qty = 2_000", 1).encode()
+    proposed = ask(
+        "propose_limits",
+        lambda: core.propose_limits(gateway, more, "more.toml", maker="a", reason="r"),
+    )
+    ask("approve_limits", lambda: core.approve_limits(gateway, proposed["id"], checker="b"))
     ask("Gateway.state", gateway.state)
     ask("Gateway.snapshot", gateway.snapshot)
     ask("Gateway.sync", gateway.sync)
@@ -174,6 +183,34 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
         "request_resume",
         lambda: core.request_resume(log, hold + 1, actor="a", approver="b", reason="r"),
     )
+    ask("lists_operators", lambda: core.lists_operators(log))
+    ask("limits_diff", lambda: core.limits_diff(desk.text.encode(), "old", more, "new"))
+    ask("limits_effective", lambda: core.limits_effective(more, "new", "alpha", "ACME"))
+    ask("limits_schema", core.limits_schema)
+    ask("new_operator", lambda: core.new_operator("anna", keys))
+    back = desk.text.encode()
+    ask(
+        "request_propose",
+        lambda: core.request_propose(log, back, "old.toml", maker="a", reason="r"),
+    )
+    core.apply_requests(log, keys)
+    core.request_halt(log, "firm", reason="r", actor="a")
+    core.apply_requests(log, keys)
+    held = core.status(log)["holds"][-1]["id"]
+    ask(
+        "request_resume_signed",
+        lambda: core.request_resume_signed(log, held, actor="a", reason="r"),
+    )
+    ask(
+        "request_resume_approval",
+        lambda: core.request_resume_approval(log, held, approver="b"),
+    )
+    core.apply_requests(log, keys)
+    wide = back.replace(b"1_000_000_000", b"2_000_000_000")
+    core.request_propose(log, wide, "wide.toml", maker="a", reason="r")
+    core.apply_requests(log, keys)
+    waiting = core.status(log)["limits"]["waiting"]
+    ask("request_approve", lambda: core.request_approve(log, waiting[0]["id"], checker="b"))
     flow = root / "flow.csv"
     ask(
         "generate",

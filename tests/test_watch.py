@@ -58,7 +58,8 @@ def test_a_watch_writes_an_object_a_line_while_a_gateway_runs_and_ends_on_ctrl_c
         while not last["closed"]:
             last = line_of(watch)
         assert last["holds"][0]["scope"] == "account:alpha"
-        assert last["rejections"]["KILL_HALTED"] >= 10
+        # Ten after the first; the first may have been accepted, and held back at its release.
+        assert last["rejections"]["KILL_HALTED"] >= 10 - 1
         watch.send_signal(signal.SIGINT)
         watch.stdout.read() if watch.stdout else None
         assert watch.wait(30) == 0

@@ -30,6 +30,7 @@ __all__ = [
     "WhatIf",
     "append_again",
     "apply_requests",
+    "approve_limits",
     "asset_class",
     "cancels_after",
     "check_limits",
@@ -39,12 +40,25 @@ __all__ = [
     "explain",
     "generate",
     "halt_and_cancel",
+    "limits_diff",
+    "limits_effective",
+    "limits_schema",
+    "lists_operators",
+    "locate",
+    "new_operator",
     "profiles",
+    "propose_limits",
     "read_events",
+    "request_approve",
     "request_halt",
+    "request_propose",
     "request_resume",
+    "request_resume_approval",
+    "request_resume_signed",
     "schema",
     "seal_run",
+    "set_market",
+    "set_phase",
     "standing_holds",
     "status",
     "take_cancels",
@@ -416,7 +430,62 @@ def request_halt(
 def request_resume(
     dir: str, hold: int, *, actor: str, approver: str, reason: str
 ) -> dict[str, Any]: ...
+def approve_limits(gateway: Gateway, proposal: int, *, checker: str) -> dict[str, Any]: ...
+def limits_diff(old: bytes, old_path: str, new: bytes, new_path: str) -> dict[str, Any]: ...
+def limits_effective(
+    text: bytes, path: str, account: str, symbol: str, strategy: str | None = None
+) -> list[dict[str, Any]]: ...
+def limits_schema() -> dict[str, Any]: ...
+def lists_operators(dir: str) -> bool: ...
+def new_operator(name: str, keys: str | None = None) -> str: ...
+def propose_limits(
+    gateway: Gateway,
+    text: bytes,
+    path: str,
+    *,
+    maker: str,
+    reason: str,
+    expires_ns: int = 0,
+) -> dict[str, Any]: ...
+def request_approve(
+    dir: str, proposal: int, *, checker: str, keys: str | None = None
+) -> dict[str, Any]: ...
+def request_propose(
+    dir: str,
+    text: bytes,
+    path: str,
+    *,
+    maker: str,
+    reason: str,
+    expires_ns: int = 0,
+    keys: str | None = None,
+) -> dict[str, Any]: ...
+def request_resume_approval(
+    dir: str, hold: int, *, approver: str, keys: str | None = None
+) -> dict[str, Any]: ...
+def request_resume_signed(
+    dir: str,
+    hold: int,
+    *,
+    actor: str,
+    reason: str,
+    approver: str | None = None,
+    keys: str | None = None,
+) -> dict[str, Any]: ...
+def locate(gateway: Gateway, account: str, symbol: str, qty: int, *, actor: str) -> None: ...
 def schema() -> str: ...
+def set_market(
+    gateway: Gateway,
+    symbol: str,
+    *,
+    bid_e9: int = 0,
+    prior_close_e9: int = 0,
+    band_e9: tuple[int, int] | None = None,
+    no_band: bool = False,
+    short_restricted: bool | None = None,
+    ts_ns: int = 0,
+) -> None: ...
+def set_phase(gateway: Gateway, scope: str, phase: str) -> None: ...
 def seal_run(dir: str, logs: int, keys: str | None = None) -> dict[str, Any]: ...
 def standing_holds(dir: str) -> list[dict[str, Any]]: ...
 def status(dir: str) -> dict[str, Any]: ...

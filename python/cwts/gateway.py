@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from cwts import _core
 from cwts._core import Decision, Order
-from cwts.orders import ExecReport, Hold, Price, price_e9
+from cwts._market import MarketCalls
+from cwts.limits import Proposal, expiry_ns
+from cwts.orders import ExecReport, Hold, price_e9
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -26,7 +29,7 @@ __all__ = ["Gateway"]
 _T = TypeVar("_T")
 
 
-class Gateway:
+class Gateway(MarketCalls):
     """Decides every order against the limits, reserves what it takes, and logs it.
 
     Parameters
@@ -163,54 +166,7 @@ class Gateway:
 
         return Producer(self._core.producer(name), self._core)
 
-    # What the world says.
-
-    def set_reference(
-        self,
-        symbol: str,
-        *,
-        last: Price | None = None,
-        bid: Price | None = None,
-        ask: Price | None = None,
-        ts_ns: int | None = None,
-    ) -> None:
-        """Set the price that a symbol's collar is around.
-
-        A collar with ``reference = "mid"`` is around the middle of ``bid`` and ``ask``, rounded
-        down to 1e-9; an offer below the bid leaves the middle as it was. Other collars are
-        around ``last``. Give ``last``, or ``bid`` and ``ask``, or all three.
-
-        Parameters
-        ----------
-        symbol : str
-            An instrument of the limits file.
-        last, bid, ask : str, Decimal or int
-            Prices; an int means whole currency units.
-        ts_ns : int, optional
-            When it was seen, UTC epoch nanoseconds. Default: now. Never later than now.
-        """
-        if last is None and (bid is None or ask is None):
-            msg = f"set_reference({symbol!r}): give last, or bid and ask"
-            raise ValueError(msg)
-        self._core.set_reference(
-            symbol,
-            None if last is None else price_e9(last, "last"),
-            0 if bid is None else price_e9(bid, "bid"),
-            0 if ask is None else price_e9(ask, "ask"),
-            ts_ns,
-        )
-
-    async def aset_reference(
-        self,
-        symbol: str,
-        *,
-        last: Price | None = None,
-        bid: Price | None = None,
-        ask: Price | None = None,
-        ts_ns: int | None = None,
-    ) -> None:
-        """As `set_reference`."""
-        self.set_reference(symbol, last=last, bid=bid, ask=ask, ts_ns=ts_ns)
+    # What the world says: see MarketCalls.
 
     def on_execution_report(self, report: ExecReport) -> str:
         """Book what the venue says of an order, and give what it changed."""
@@ -278,7 +234,7 @@ class Gateway:
         return _core.take_cancels(self._core)
 
     def resume(self, hold: Hold | int, *, actor: str, approver: str, reason: str) -> None:
-        """Lift a hold. It takes two people.
+        """Lift a hold. It takes two people, and their keys where operators are listed.
 
         Raises
         ------
@@ -329,6 +285,80 @@ class Gateway:
     def holds(self) -> list[Hold]:
         """The holds that stand, oldest first."""
         return [Hold.from_row(row) for row in self._core.holds()]
+
+    # The limits.
+
+    def propose_limits(
+        self,
+        limits: str | os.PathLike[str],
+        *,
+        maker: str,
+        reason: str,
+        expires: str | datetime | None = None,
+    ) -> Proposal:
+        """Propose a limits file. A pure tightening is in force when this returns.
+
+        Parameters
+        ----------
+        limits : path-like
+            The new file, whole.
+        maker : str
+            Who proposes; an operator, who signs with the key in the key store, if any are listed.
+        reason : str
+            Why; it stands in the log.
+        expires : str or datetime, optional
+            When what it raises goes back to its standing values, as in ``"2026-11-23T21:00Z"``.
+
+        Returns
+        -------
+        Proposal
+            `active` says whether it is in force; if not, `approve_limits` is next.
+
+        Raises
+        ------
+        LimitsError
+            The file is wrong, by line and key, or cannot follow what is in force.
+        PermissionDeniedError
+            `maker` may not, or the signature does not count. Nothing has changed.
+        """
+        path = Path(limits)
+        row = _core.propose_limits(
+            self._core,
+            path.read_bytes(),
+            os.fspath(limits),
+            maker=maker,
+            reason=reason,
+            expires_ns=expiry_ns(expires),
+        )
+        return Proposal.from_row(row)
+
+    def approve_limits(self, proposal: Proposal | int, *, checker: str) -> Proposal:
+        """Agree to a proposal: it is in force when this returns.
+
+        Raises
+        ------
+        PermissionDeniedError
+            `checker` is the maker, or may not; or the proposal waits no longer.
+        """
+        number = proposal.id if isinstance(proposal, Proposal) else proposal
+        return Proposal.from_row(_core.approve_limits(self._core, number, checker=checker))
+
+    async def apropose_limits(
+        self,
+        limits: str | os.PathLike[str],
+        *,
+        maker: str,
+        reason: str,
+        expires: str | datetime | None = None,
+    ) -> Proposal:
+        """As `propose_limits`, on a thread."""
+        return await asyncio.to_thread(
+            self.propose_limits, limits, maker=maker, reason=reason, expires=expires
+        )
+
+    async def aapprove_limits(self, proposal: Proposal | int, *, checker: str) -> Proposal:
+        """As `approve_limits`, on a thread."""
+        return await asyncio.to_thread(self.approve_limits, proposal, checker=checker)
 
     # What it holds.
 

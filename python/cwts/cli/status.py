@@ -53,6 +53,17 @@ def status(directory: Path, *, watches: bool, interval_s: float, as_json: bool) 
     for rows in (holds_table(found), _usage(found), rejections_table(found)):
         if rows is not None:
             out.print(rows)
+    for row in found["limits"]["waiting"]:
+        mark = "" if row["authenticated"] else " (unauthenticated)"
+        out.print(
+            f"limits proposal {row['id']} by {row['maker']}{mark} waits for a second person: "
+            f"{row['reason']}",
+            markup=False,
+        )
+    for row in found["limits"]["temporary"]:
+        at = datetime.fromtimestamp(row["expires_ns"] // 10**9, UTC)
+        keys = ", ".join(unit["key"] for unit in row["keys"])
+        out.print(f"raised until {at:%Y-%m-%d %H:%M:%S}Z: {keys}", markup=False)
     for request in found["pending"]:
         out.print(
             f"waiting to be taken in: {request['action']} {request['scope']} "
@@ -70,7 +81,11 @@ def head(found: dict[str, Any]) -> str:
         at = datetime.fromtimestamp(fsync_ns // 10**9, UTC)
         fsync = f"{at:%Y-%m-%d %H:%M:%S}Z"
     orders, accepted, cancels = found["orders"], found["accepted"], found["cancels"]
-    version = found["limits_version"]
+    version = str(found["limits_version"])
+    by = found["limits"]["by"]
+    if by is not None:
+        people = " and ".join(name for name in (by["maker"], by["checker"]) if name)
+        version += f" by {people}" + ("" if by["authenticated"] else ", unauthenticated")
     lines = [
         f"{found['dir']}: {state}, {found['origin']}",
         f"  {found['entries']:,} entries, last on disk {fsync}, limits version {version}",

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cwts_audit::holds::{KillAction, KillRequest, NamedScope};
 use cwts_audit::{FsStorage, storage::replace_file};
-use cwts_types::{Body, Kill, KillState, RegisterKind, Resume, Scope, ScopeKind};
+use cwts_types::{Body, Kill, KillState, RegisterKind, Resume, Scope, ScopeKind, Signature};
 
 use crate::clock::{Now, system_utc_ns};
 use crate::gateway::Gateway;
@@ -98,8 +98,24 @@ impl Gateway {
         reason: &str,
     ) -> Result<(), GatewayError> {
         self.attend()?;
+        let (actor, approver, reason) = (clipped(actor), clipped(approver), clipped(reason));
+        check_resume(hold, &actor, &approver, &reason)?;
+        let signatures = self.sign_resume(hold, &actor, &approver, &reason)?;
+        self.resume_signed(hold, &actor, &approver, &reason, signatures)
+    }
+
+    /// Lifts a hold with the signatures of both, if operators are listed.
+    pub(crate) fn resume_signed(
+        &mut self,
+        hold: u64,
+        actor: &str,
+        approver: &str,
+        reason: &str,
+        signatures: Option<[Signature; 2]>,
+    ) -> Result<(), GatewayError> {
         let before = self.page_states();
-        self.resume_checked(hold, actor, approver, reason, self.switch.epoch())?;
+        let seen = self.switch.epoch();
+        self.resume_checked(hold, [actor, approver], reason, signatures, seen)?;
         match self.persist_kill(self.seen_epoch) {
             // Somebody halted meanwhile: take that in, too.
             Err(_) if self.switch.epoch() != self.seen_epoch => self.settle(&before),
@@ -110,9 +126,9 @@ impl Gateway {
     fn resume_checked(
         &mut self,
         hold: u64,
-        actor: &str,
-        approver: &str,
+        [actor, approver]: [&str; 2],
         reason: &str,
+        signatures: Option<[Signature; 2]>,
         page_epoch: u64,
     ) -> Result<(), GatewayError> {
         // As the entry will have them: two spellings of one entry are one person.
@@ -121,13 +137,14 @@ impl Gateway {
         if !self.engine.holds().any(|h| h.id == hold) {
             return Err(not_in_force(hold, self.engine.holds().map(|h| h.id)));
         }
+        self.check_resume_keys(hold, [&actor, &approver], &reason, signatures)?;
         let resume = Resume {
             hold,
             epoch: self.next_kill_epoch(page_epoch),
-            authenticated: false,
             actor,
             approver,
             reason,
+            signatures,
         };
         let now = self.clock.now();
         self.log_kill_event(Body::Resume(resume), now)
@@ -198,8 +215,8 @@ impl Gateway {
             KillAction::Halt(scope) => (KillState::Halted, scope),
             KillAction::Reduce(scope) => (KillState::ReduceOnly, scope),
             KillAction::Resume { hold, approver } => {
-                let done =
-                    self.resume_checked(*hold, &request.actor, approver, &request.reason, seen);
+                let people = [request.actor.as_str(), approver.as_str()];
+                let done = self.resume_checked(*hold, people, &request.reason, None, seen);
                 return match done {
                     // A resume that is refused changes nothing: the hold stays.
                     Err(GatewayError::Permission(_)) => Ok(()),

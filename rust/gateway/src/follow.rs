@@ -28,6 +28,8 @@ pub struct Folded {
     pub hold_times_ns: BTreeMap<u64, i64>,
     /// Orders refused while the log had no room.
     pub unlogged: u64,
+    /// Requests that were refused, by name, and why.
+    pub refused: BTreeMap<String, String>,
 }
 
 /// Folds a log again, entry by entry.
@@ -99,6 +101,14 @@ impl Follower {
                 Body::Kill(kill) => {
                     folded.hold_times_ns.insert(kill.hold, entry.header.utc_ns);
                 }
+                Body::Note(note) => {
+                    let text = note.text.strip_prefix(crate::change::REFUSED);
+                    let known = text.and_then(|text| text.split_once(": "));
+                    if let Some((name, why)) = known.filter(|_| folded.refused.len() < REFUSED_MAX)
+                    {
+                        folded.refused.insert(name.to_owned(), why.to_owned());
+                    }
+                }
                 Body::Gap(gap) => folded.unlogged += gap.count,
                 _ => {}
             }
@@ -109,6 +119,9 @@ impl Follower {
         Ok(folded.facts.size - before)
     }
 }
+
+/// Refused requests that are told apart.
+const REFUSED_MAX: usize = 1_000;
 
 /// A hold as `kill.state` has it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use cwts_types::{
 
 use crate::clock::{Clock, Now};
 use crate::intake::Seat;
+use crate::keys::KeyStore;
 use crate::log::LogTail;
 use crate::mass_cancel::MassCancel;
 use crate::{GatewayError, KillSwitch};
@@ -42,6 +43,12 @@ pub struct Gateway {
     pub(crate) gaps: BTreeMap<u32, Gap>,
     pub(crate) backpressure: u64,
     pub(crate) failed: Option<String>,
+    /// Id of the log, which signatures name; zero without a log.
+    pub(crate) log_id: [u8; 8],
+    /// Where operators' keys are, if a folder was given.
+    pub(crate) keys: Option<KeyStore>,
+    /// When the first temporary raise of limits ends.
+    pub(crate) expires_ns: u64,
     /// Holds that in-process requests became, until their callers ask.
     pub(crate) tickets: BTreeMap<u64, u64>,
     pub(crate) mass_cancel: MassCancel,
@@ -201,6 +208,9 @@ impl Gateway {
         sender: Sender,
     ) -> Result<(Submitted, bool), GatewayError> {
         self.attend()?;
+        if now.utc_ns >= self.expires_ns {
+            self.expire_limits(now)?;
+        }
         let mut order = *order;
         order.ts = now.utc_ns;
         if order.order_id == 0 {
@@ -264,7 +274,9 @@ impl Gateway {
         self.flush_gaps(now);
         let exec = Exec { seq: self.next_index(), ts: now.utc_ns, ..*exec };
         self.append(Body::Exec(exec), now, 1)?;
-        Ok(self.engine.exec(&exec))
+        let effect = self.engine.exec(&exec);
+        self.hold_trips()?;
+        Ok(effect)
     }
 
     /// Sets a reference price: the last trade, bid and ask, or both; 0 as `bid` or `ask` is none.
@@ -292,7 +304,7 @@ impl Gateway {
         let body = Reference { instrument, flags, px, bid, ask, ts, ..Reference::default() };
         self.append(Body::Reference(body), now, 1)?;
         self.engine.reference_entry(&body);
-        Ok(())
+        self.hold_trips()
     }
 
     /// Waits until everything so far is durable.

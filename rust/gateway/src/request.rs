@@ -102,7 +102,7 @@ pub fn request_resume(
 }
 
 /// Nobody runs on a replay's log, and nobody ever will: a request there would only spoil it.
-fn refuse_replay(dir: &Path) -> Result<(), GatewayError> {
+pub(crate) fn refuse_replay(dir: &Path) -> Result<(), GatewayError> {
     // A log whose start cannot be read must not keep anybody from halting its gateway.
     let Ok((genesis, _)) = crate::reader::genesis(dir) else { return Ok(()) };
     if genesis.log_vkey.is_empty() {
@@ -136,16 +136,26 @@ fn find(scopes: &[NamedScope], text: &str) -> Result<usize, UnknownScope> {
 
 /// Writes the request whole or not at all.
 pub(crate) fn leave(dir: &Path, request: &KillRequest) -> Result<PathBuf, GatewayError> {
+    leave_text(dir, request.utc_ns, ".req", &request.encode())
+}
+
+/// Writes a text into the requests' folder, whole or not at all.
+pub(crate) fn leave_text(
+    dir: &Path,
+    utc_ns: u64,
+    suffix: &str,
+    text: &str,
+) -> Result<PathBuf, GatewayError> {
     let folder = dir.join(REQUESTS_DIRECTORY.trim_end_matches('/'));
     let failed =
         |path: &Path, source| GatewayError::File { path: path.display().to_string(), source };
     std::fs::create_dir_all(&folder).map_err(|e| failed(&folder, e))?;
-    let name = format!("{:020}-{}", request.utc_ns, std::process::id());
-    let path = folder.join(format!("{name}.req"));
-    let temporary = folder.join(format!("{name}.req.tmp"));
+    let name = format!("{utc_ns:020}-{}{suffix}", std::process::id());
+    let path = folder.join(&name);
+    let temporary = folder.join(format!("{name}.tmp"));
     let write = || {
         let mut file = std::fs::File::create(&temporary)?;
-        file.write_all(request.encode().as_bytes())?;
+        file.write_all(text.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&temporary, &path)?;
         std::fs::File::open(&folder)?.sync_all()

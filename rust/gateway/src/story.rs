@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cwts_audit::holds::{KillAction, KillRequest, REQUESTS_DIRECTORY};
+use cwts_audit::holds::{CHANGE_SUFFIX, HALF_SUFFIX, KillAction, KillRequest, REQUESTS_DIRECTORY};
 use cwts_risk::{Engine, Registry, Usage, value_text, violation_text};
 use cwts_types::{
     Body, CONTROLS, Entry, Level, Order, OrderKind, OrderType, RegisterKind, Side, Verdict,
@@ -46,6 +46,7 @@ pub fn status_of(dir: &Path, running: bool, folded: &Folded) -> Value {
         "last_fsync_utc_ns": folded.facts.last_commit_utc_ns,
         "holds": holds,
         "pending": pending(dir),
+        "refused_requests": &folded.refused,
         "unlogged": folded.unlogged,
         "scopes": engine.registry().scope_names(),
     });
@@ -60,6 +61,7 @@ pub fn engine_state(engine: &Engine) -> Value {
         engine.refusals().into_iter().map(|(c, n)| (c.name().to_owned(), json!(n))).collect();
     json!({
         "limits_version": engine.limits_version(),
+        "limits": crate::limits_state(engine),
         "orders": counters.orders,
         "accepted": counters.accepted,
         "cancels": counters.cancels,
@@ -103,6 +105,9 @@ fn pending(dir: &Path) -> Vec<Value> {
     paths.sort();
     let row = |path: &std::path::PathBuf| {
         let file = path.file_name()?.to_string_lossy().into_owned();
+        if file.ends_with(CHANGE_SUFFIX) || file.ends_with(HALF_SUFFIX) {
+            return crate::limits_state::pending_row(path, &file);
+        }
         let bytes = std::fs::read(path).ok()?;
         let Ok(request) = KillRequest::parse(&bytes) else {
             return Some(json!({ "file": file, "action": "unreadable", "scope": "firm" }));

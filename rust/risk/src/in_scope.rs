@@ -27,6 +27,10 @@ impl Engine {
                 let line = self.instruments.get(working.instrument as usize);
                 line.and_then(Option::as_ref).is_some_and(|line| line.venue == scope.handle)
             }
+            ScopeKind::Session => {
+                let line = self.strategies.get(working.strategy as usize);
+                line.and_then(Option::as_ref).is_some_and(|line| line.session == scope.handle)
+            }
             ScopeKind::Customer => self.is_under(working.account, Level::Customer, scope.handle),
             ScopeKind::Desk => self.is_under(working.account, Level::Desk, scope.handle),
         }

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod caps;
+mod change;
 mod compile;
 mod crossing;
 mod day;
@@ -33,6 +34,7 @@ mod violations;
 mod window;
 mod working;
 
+pub use change::{Changes, Proposal, Standing, Temporary};
 pub use decide::Outcome;
 pub use engine::{Counters, Engine, StepError};
 pub use exec::ExecEffect;

@@ -18,7 +18,7 @@ fn resume(hold: u64, epoch: u32, approver: &str) -> Body {
     Body::Resume(Resume {
         hold,
         epoch,
-        authenticated: false,
+        signatures: None,
         actor: "anna".to_owned(),
         approver: approver.to_owned(),
         reason: String::new(),

