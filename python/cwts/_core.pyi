@@ -35,6 +35,7 @@ __all__ = [
     "controls",
     "decision_stream",
     "explain",
+    "fold",
     "generate",
     "profiles",
     "read_events",
@@ -359,6 +360,9 @@ def decision_stream(
     orders: bytes, decisions: bytes, requested_schema: Any | None = None
 ) -> Any: ...
 def explain(dir: str, order_id: int) -> dict[str, Any]: ...
+def fold(
+    limits: bytes, entries: list[bytes]
+) -> list[tuple[int, int, int, int, int, int, int, int]]: ...
 def generate(
     path: str,
     format: str,

@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod files;
 mod flow;
+mod fold;
 mod gateway;
 mod order;
 mod producer;
@@ -36,6 +37,8 @@ mod _core {
     };
     #[pymodule_export]
     use crate::flow::SynthFlow;
+    #[pymodule_export]
+    use crate::fold::fold;
     #[pymodule_export]
     use crate::gateway::Gateway;
     #[pymodule_export]
