@@ -8,4 +8,5 @@ mod entries;
 mod fold;
 mod reducing;
 mod reservations;
+mod sides;
 mod sight;
