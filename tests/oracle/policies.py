@@ -365,11 +365,11 @@ def daily_notional(rng: random.Random, policy: Policy) -> None:
 @option(39)
 def daily_qty(rng: random.Random, policy: Policy) -> None:
     if rng.random() < 0.5:
-        policy.put(account(rng), daily_qty=rng.randint(50, 400))
+        policy.put(account(rng), daily_qty=rng.randint(30, 200))
     else:
         name = rng.choice("AAABCD")
         section = f"account.{name}.instrument.{rng.choice('IJK')}"
-        policy.put(section, daily_qty=rng.randint(50, 400))
+        policy.put(section, daily_qty=rng.randint(30, 200))
 
 
 @option(40)

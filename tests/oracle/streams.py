@@ -102,8 +102,11 @@ class Maker:
         self.holds = 0
         for entry in registrations(bits):
             self.put(replace(entry, ts=self.ts))
+        self.silent: set[int] = set()
         for i, symbol in enumerate(INSTRUMENTS, 1):
-            if symbol not in policy.without_reference:
+            if symbol in policy.without_reference:
+                self.silent.add(i)
+            else:
                 self.put(self.quote(i, EXTERNAL))
 
     def put(self, entry: Entry) -> None:
@@ -260,6 +263,8 @@ class Maker:
         )
         if self.chance(0.03):
             return replace(order, account=rng.randint(1, 4), instrument=rng.randint(1, 3))
+        if order.side > 1 and self.chance(0.1):
+            return replace(order, side=rng.choice([2, 5, 6]))
         return order
 
     def cancel(self) -> Entry:
@@ -295,6 +300,10 @@ class Maker:
         if order.pending and self.chance(0.5):
             term = rng.choice(order.pending)
             kind = rng.choice("5558")
+            # The venue may name the order instead, where that says which replace it means.
+            if kind == "5" and len(order.pending) == 1:
+                first = next(i for i, other in self.model.orders.items() if other is order)
+                return Exec(self.ts, first, kind, exec_id, venue=venue)
             return Exec(self.ts, term.name, kind, exec_id, venue=venue)
         if self.chance(0.3):
             kind = rng.choice("34C0A6E4")
@@ -337,6 +346,8 @@ class Maker:
     def market(self) -> Entry:
         rng = self.rng
         instrument = rng.choice([1, 1, 2, 3])
+        if instrument in self.silent and self.chance(0.9):
+            return Tick(self.ts)
         if self.chance(0.9):
             move = rng.choice([0, 5, 20, 60, 150])
             px = self.prices[instrument] * (10_000 + rng.randint(-move, move)) // 10_000
