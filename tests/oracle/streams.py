@@ -281,10 +281,10 @@ class Maker:
 
     def report(self) -> Entry | None:
         rng = self.rng
-        venue = rng.randint(1, 2)
         if self.chance(0.004):
             ghost = 20_000 + self.next_exec
             self.next_exec += 1
+            venue = rng.randint(1, 2)
             return Exec(self.ts, ghost, "F", self.next_exec, 100 * UNIT, 5, 5, venue)
         found = self.some_order()
         if found is None:
@@ -293,32 +293,40 @@ class Maker:
         if self.chance(0.03):
             name = rng.choice(list(self.model.orders))
             order = self.model.orders[name]
-        venue = self.model.venue(order.instrument)
+        # Sometimes the same execution once more.
         exec_id = self.next_exec
         if not self.chance(0.03):
             self.next_exec += 1
+        base = Exec(self.ts, name, "0", exec_id, venue=self.model.venue(order.instrument))
         if order.pending and self.chance(0.5):
-            term = rng.choice(order.pending)
-            kind = rng.choice("5558")
-            # The venue may name the order instead, where that says which replace it means.
-            if kind == "5" and len(order.pending) == 1:
-                first = next(i for i, other in self.model.orders.items() if other is order)
-                return Exec(self.ts, first, kind, exec_id, venue=venue)
-            return Exec(self.ts, term.name, kind, exec_id, venue=venue)
+            return self.answer(base, order)
         if self.chance(0.3):
-            kind = rng.choice("34C0A6E4")
-            return Exec(self.ts, name, kind, exec_id, venue=venue)
+            return replace(base, type=rng.choice("34C0A6E4"))
         if self.chance(0.03):
-            return Exec(self.ts, order.term.name, "8", exec_id, venue=venue)
+            return replace(base, type="8", order_id=order.term.name)
+        return self.fill(base, order)
+
+    def answer(self, base: Exec, order: Working) -> Exec:
+        """What the venue says of a replace."""
+        kind = self.rng.choice("5558")
+        name = self.rng.choice(order.pending).name
+        if kind == "5" and len(order.pending) == 1:
+            # It may name the order instead: there is but one replace that it can mean.
+            name = next(i for i, other in self.model.orders.items() if other is order)
+        return replace(base, type=kind, order_id=name)
+
+    def fill(self, base: Exec, order: Working) -> Exec:
+        """A part or all of what is left, rarely more."""
+        rng = self.rng
         left = max(1, order.leaves())
-        fill = rng.choice([left, left, rng.randint(1, left)])
+        qty = rng.choice([left, left, rng.randint(1, left)])
         if self.chance(0.01):
-            fill += 1
+            qty += 1
         px = order.term.px if order.term.px is not None and order.term.px > 0 else None
         if px is None or self.chance(0.3):
             px = self.prices[order.instrument] // (UNIT // 100) * (UNIT // 100)
-        cum = 0 if self.chance(0.1) else order.cum + fill
-        return Exec(self.ts, name, "F", exec_id, px, fill, cum, venue)
+        cum = 0 if self.chance(0.1) else order.cum + qty
+        return replace(base, type="F", last_px=px, last_qty=qty, cum_qty=cum)
 
     # Markets, phases, people.
 
