@@ -400,6 +400,9 @@ pub(crate) fn names_of(file: &LimitsFile) -> Vec<(RegisterKind, Option<String>, 
     for (name, account) in &file.accounts {
         row(RegisterKind::Account, account.customer.as_ref(), name);
     }
+    for name in file.sessions.keys() {
+        row(RegisterKind::Session, None, name);
+    }
     for name in file.strategies.keys() {
         row(RegisterKind::Strategy, None, name);
     }
@@ -408,7 +411,7 @@ pub(crate) fn names_of(file: &LimitsFile) -> Vec<(RegisterKind, Option<String>, 
         i.venue.clone().or_else(|| group.and_then(|g| g.venue.clone()))
     };
     let venues: std::collections::BTreeSet<String> =
-        file.instruments.values().filter_map(venue_of).collect();
+        file.instruments.values().filter_map(venue_of).chain(file.venues.keys().cloned()).collect();
     for name in &venues {
         row(RegisterKind::Venue, None, name);
     }

@@ -97,7 +97,7 @@ fn a_replace_holds_the_larger_until_it_is_answered() {
 #[test]
 fn an_id_that_names_an_order_is_a_hard_duplicate_and_a_marked_repeat_is_none() {
     let again = "35=D|11=a|38=10|40=2|44=10";
-    assert_eq!(masks(&[BUY_100, again]), counted(&[("ACCEPT", 1), ("MALFORMED", 1)]));
+    assert_eq!(masks(&[BUY_100, again]), counted(&[("ACCEPT", 1), ("DUPLICATE_ID", 1)]));
     let marked = "35=D|43=Y|11=a|38=10|40=2|44=10";
     let found = run(log(&[BUY_100, marked]), false).unwrap();
     assert_eq!((&found["orders"], &found["accepted"]), (&Value::from(1), &Value::from(1)));
@@ -122,11 +122,11 @@ fn a_repeated_id_hides_nothing_of_the_order_that_has_it() {
     let part = "35=8|11=a|37=V|17=e1|150=F|39=1|31=10|32=40|14=40";
     let whole = "35=8|11=a|37=V|17=e2|150=F|39=2|31=10|32=60|14=100";
     let more = "35=D|11=z|38=60|40=2|44=10";
-    let refused = counted(&[("ACCEPT", 1), ("MALFORMED", 1), ("MAX_POSITION", 1)]);
+    let refused = counted(&[("ACCEPT", 1), ("DUPLICATE_ID", 1), ("MAX_POSITION", 1)]);
     assert_eq!(masks(&[BUY_100, again, part, whole, more]), refused);
     assert_eq!(masks(&[BUY_100, part, again, whole, more]), refused);
     let canceled = "35=8|11=c|41=a|37=V|17=e|150=4|39=4|14=0";
-    let freed = counted(&[("ACCEPT", 2), ("MALFORMED", 1)]);
+    let freed = counted(&[("ACCEPT", 2), ("DUPLICATE_ID", 1)]);
     assert_eq!(masks(&[BUY_100, again, canceled, BUY_100_MORE]), freed);
     // A fill that overtakes the cancel of an order whose id came again later.
     let late = "35=8|11=a|37=V|17=e3|150=F|31=10|32=60|14=60";

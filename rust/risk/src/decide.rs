@@ -1,7 +1,7 @@
 //! Decisions: evaluate, and if nothing is violated, reserve.
 
 use cwts_types::{
-    Control, Decision, Level, NO_CONTROL, Order, OrderKind, Reasons, Verdict, Violation,
+    Control, Decision, Level, NO_CONTROL, Order, OrderKind, OrderType, Reasons, Verdict, Violation,
 };
 
 use crate::engine::Engine;
@@ -71,6 +71,7 @@ impl Engine {
                 let target = self.resolve(order.ref_id);
                 let outcome = self.cancel_outcome(order, target.is_some());
                 self.pass_cancel(order, target, ts, replayed);
+                self.count_attempt(order.strategy, ts);
                 outcome
             }
             _ => {
@@ -85,6 +86,7 @@ impl Engine {
                 } else {
                     self.count_refusal(found.reasons);
                 }
+                self.count_attempt(order.strategy, ts);
                 outcome
             }
         }
@@ -101,8 +103,12 @@ impl Engine {
             let own = order.kind == OrderKind::Replace as u8
                 && named.is_some()
                 && named == self.resolve(order.ref_id);
-            let taken = named.is_some() && !own || self.ended.contains_key(&order.order_id);
-            found.reasons.insert_if(Control::Malformed, taken);
+            // An ended order keeps its own id and those of its replaces: a fill may still name them.
+            let last = self.replaces.get(&order.order_id).unwrap_or(&order.order_id);
+            let taken = named.is_some() && !own || self.ended.contains_key(last);
+            // A replace keeps its order, so the id may be its own; a new one is nobody's yet.
+            let known = taken || !own && self.is_known_today(order.order_id);
+            found.reasons.insert_if(Control::DuplicateId, known);
         }
         found
     }
@@ -196,16 +202,59 @@ impl Engine {
 
     /// Counts one message that leaves, in every window that wants it.
     fn count_message(&mut self, account: u32, strategy: u32, instrument: u32, ts: u64, new: bool) {
+        let strategy = self.strategies.get(strategy as usize).and_then(Option::as_ref);
+        let instrument = self.instruments.get(instrument as usize).and_then(Option::as_ref);
+        let session = strategy.and_then(|l| self.sessions.get(l.session as usize)?.rate);
+        let venue = instrument.and_then(|l| self.venues.get(l.venue as usize)?.rate);
         let rates = [
             self.accounts.get(account as usize).and_then(|l| l.as_ref()?.rate),
-            self.strategies.get(strategy as usize).and_then(|l| l.as_ref()?.rate),
-            self.instruments.get(instrument as usize).and_then(|l| l.as_ref()?.rate),
+            strategy.and_then(|l| l.rate),
+            instrument.and_then(|l| l.rate),
+            session,
+            venue,
         ];
         for rate in rates.into_iter().flatten() {
             let window = &mut self.windows[rate];
             if new || !window.accepted_new {
                 window.push(ts);
             }
+        }
+    }
+
+    /// Counts one message that came, whatever became of it.
+    fn count_attempt(&mut self, strategy: u32, ts: u64) {
+        let line = self.strategies.get(strategy as usize).and_then(Option::as_ref);
+        let Some(line) = line else { return };
+        let session = self.sessions.get(line.session as usize).and_then(|s| s.attempts);
+        for window in [line.attempts, session].into_iter().flatten() {
+            self.windows[window].push(ts);
+        }
+    }
+
+    /// Counts an acceptance in what is summed and counted by the day.
+    fn count_accepted(&mut self, order: &Order, ts: u64, added_n: i64, is_new: bool) {
+        if let Some(Some(line)) = self.strategies.get_mut(order.strategy as usize) {
+            if is_new {
+                line.tally.open_orders = line.tally.open_orders.saturating_add(1);
+                line.tally.day_orders = line.tally.day_orders.saturating_add(1);
+            }
+            if let Some(sums) = line.sums {
+                self.sums[sums].push(ts, added_n);
+            }
+        }
+        let mut at = self.accounts[order.account as usize].as_ref().map(|line| line.node);
+        if let Some(node) = at.map(|index| &mut self.nodes[index]) {
+            node.last_ts = ts;
+        }
+        while let Some(index) = at {
+            let node = &mut self.nodes[index];
+            if is_new {
+                node.tally.day_orders = node.tally.day_orders.saturating_add(1);
+            }
+            if let Some(sums) = node.sums {
+                self.sums[sums].push(ts, added_n);
+            }
+            at = node.parent;
         }
     }
 
@@ -219,7 +268,13 @@ impl Engine {
             holding.accepted.push(ts, rule.window_ns, order.px, order.qty, order.side);
         }
         holding.last_ts = ts;
-        let terms = Terms { px_abs: found.px_abs, qty: order.qty };
+        let order_type = OrderType::from_code(order.type_tif & 0x0f).unwrap_or(OrderType::Limit);
+        let limit_px = crate::evaluate::limit_px(order, order_type);
+        let terms = Terms { px_abs: found.px_abs, qty: order.qty, limit_px };
+        self.count_accepted(order, ts, found.added_n, is_new);
+        if !replayed && self.file.duplicate_ids.is_some() {
+            self.day_ids.insert(order.order_id);
+        }
         if !is_new {
             if let Some(id) = self.resolve(order.ref_id) {
                 self.add_replace(id, Pending { id: order.order_id, terms });
@@ -253,6 +308,8 @@ impl Engine {
         self.forget(order.order_id);
         // The evaluation priced it by the same rule.
         self.reserve(index, working.is_buy(), order.qty, found.n, 1);
+        self.move_short(&working, order.qty);
+        self.move_crossing(order.order_id, &working, true);
     }
 }
 

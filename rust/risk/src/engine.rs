@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 use crate::holding::{Holding, HoldingLimits};
 use crate::limits::LimitsFile;
 use crate::registry::Registry;
+use crate::senders::{SessionLine, StrategyLine, VenueLine};
 use crate::tables::{
-    AccountLine, InstrumentLine, Node, StrategyLine, account_line, instrument_line, limit_node,
-    window,
+    AccountLine, InstrumentLine, Node, account_line, instrument_line, limit_node, window,
 };
-use crate::tables::{account_limits, instrument_limits, strategy_limits};
-use crate::window::Window;
+use crate::tables::{account_limits, instrument_limits};
+use crate::window::{Sums, Window};
 use crate::working::{Replacing, Working};
 
 /// What the engine counted; only ever grows.
@@ -58,11 +58,28 @@ pub struct Engine {
     pub(crate) instruments: Vec<Option<InstrumentLine>>,
     pub(crate) accounts: Vec<Option<AccountLine>>,
     pub(crate) strategies: Vec<Option<StrategyLine>>,
+    /// Index = handle; 0 is none.
+    pub(crate) sessions: Vec<SessionLine>,
+    pub(crate) venues: Vec<VenueLine>,
+    /// Whether a venue's state could refuse an order.
+    pub(crate) venue_watch: bool,
     pub(crate) customers: Vec<usize>,
     pub(crate) desks: Vec<usize>,
     /// 0 is the firm.
     pub(crate) nodes: Vec<Node>,
     pub(crate) windows: Vec<Window>,
+    pub(crate) sums: Vec<Sums>,
+    /// What is located for the day, by account and instrument.
+    pub(crate) locates: BTreeMap<u64, i64>,
+    /// Ids accepted today, where the limits ask for it.
+    pub(crate) day_ids: HashSet<u64, FxBuildHasher>,
+    /// When the day ends; 0 before the first input.
+    pub(crate) next_roll: u64,
+    pub(crate) ledgers: Option<crate::pnl::Ledgers>,
+    pub(crate) has_trips: bool,
+    /// Own orders by price, of nodes that refuse to meet them; derived.
+    pub(crate) crossing: BTreeMap<(u32, u32), crate::crossing::Prices>,
+    pub(crate) crosses: bool,
     pub(crate) holdings: Vec<Holding>,
     pub(crate) holding_limits: Vec<HoldingLimits>,
     pub(crate) holding_index: HashMap<u64, u32, FxBuildHasher>,
@@ -144,10 +161,21 @@ impl Engine {
             instruments: vec![None],
             accounts: vec![None],
             strategies: vec![None],
+            sessions: vec![SessionLine::default()],
+            venues: vec![VenueLine::default()],
+            venue_watch: false,
             customers: vec![0],
             desks: vec![0],
             nodes: vec![Node::new(Level::Firm, 0, None)],
             windows: Vec::new(),
+            sums: Vec::new(),
+            locates: BTreeMap::new(),
+            day_ids: HashSet::default(),
+            next_roll: 0,
+            ledgers: None,
+            has_trips: false,
+            crossing: BTreeMap::new(),
+            crosses: false,
             holdings: Vec::new(),
             holding_limits: Vec::new(),
             holding_index: HashMap::default(),
@@ -258,14 +286,8 @@ impl Engine {
                 self.accounts.push(Some(account_line(&self.file, name, node, rate)));
             }
             RegisterKind::Strategy => {
-                let limits = strategy_limits(&self.file, name);
-                let rate = window(&mut self.windows, None, limits.message_rate);
-                self.strategies.push(Some(StrategyLine {
-                    max_qty: limits.max_order_qty.at_most(),
-                    max_n: limits.max_order_notional.at_most(),
-                    rate,
-                    kill: 0,
-                }));
+                self.strategies.push(Some(StrategyLine::new()));
+                self.limit_strategy(register.handle as usize);
             }
             RegisterKind::Instrument => {
                 let rate = instrument_limits(&self.file, name).message_rate;
@@ -273,7 +295,21 @@ impl Engine {
                 let line = instrument_line(&self.file, name, register.parent, rate);
                 self.instruments.push(Some(line));
             }
-            RegisterKind::Venue | RegisterKind::Actor => {}
+            RegisterKind::Venue => {
+                self.venues.push(VenueLine::default());
+                self.limit_venue(register.handle as usize);
+            }
+            RegisterKind::Session => {
+                self.sessions.push(SessionLine::default());
+                self.limit_session(register.handle as usize);
+                // Strategies that were registered before their session find it now.
+                (1..self.strategies.len()).for_each(|handle| self.limit_strategy(handle));
+            }
+            RegisterKind::Actor => {}
+        }
+        if register.kind == RegisterKind::Account {
+            // Lists of strategies name accounts.
+            (1..self.strategies.len()).for_each(|handle| self.limit_strategy(handle));
         }
         self.refresh_kill();
         Ok(())
@@ -283,6 +319,7 @@ impl Engine {
         let mut node = Node::new(level, handle, Some(parent));
         limit_node(&self.file, &mut node, name);
         self.nodes.push(node);
+        self.limit_sums(self.nodes.len() - 1);
         self.nodes.len() - 1
     }
 
@@ -313,14 +350,6 @@ impl Engine {
             let rate = window(&mut self.windows, line.rate, rate);
             *line = account_line(file, name, line.node, rate);
         }
-        for handle in 1..self.strategies.len() {
-            let name = self.registry.name(RegisterKind::Strategy, handle as u32).unwrap_or("");
-            let Some(line) = &mut self.strategies[handle] else { continue };
-            let limits = strategy_limits(file, name);
-            line.max_qty = limits.max_order_qty.at_most();
-            line.max_n = limits.max_order_notional.at_most();
-            line.rate = window(&mut self.windows, line.rate, limits.message_rate);
-        }
         for handle in 1..self.instruments.len() {
             let symbol = self.registry.name(RegisterKind::Instrument, handle as u32).unwrap_or("");
             let Some(line) = &mut self.instruments[handle] else { continue };
@@ -330,6 +359,8 @@ impl Engine {
             if let Some((px, ts)) = line.reference {
                 fresh.set_reference(px, ts);
             }
+            std::mem::swap(&mut fresh.market, &mut line.market);
+            fresh.watch = fresh.rules.watches(&fresh.market);
             *line = fresh;
         }
         for node in &mut self.nodes {
@@ -338,10 +369,18 @@ impl Engine {
                 .unwrap_or("");
             limit_node(file, node, name);
         }
+        (1..self.venues.len()).for_each(|handle| self.limit_venue(handle));
+        (1..self.sessions.len()).for_each(|handle| self.limit_session(handle));
+        (1..self.strategies.len()).for_each(|handle| self.limit_strategy(handle));
+        (0..self.nodes.len()).for_each(|index| self.limit_sums(index));
         for index in 0..self.holdings.len() {
             let key = self.holdings[index].key;
             self.holding_limits[index] = self.limits_of_holding((key >> 32) as u32, key as u32);
         }
+        self.next_roll = if self.next_roll == 0 { 0 } else { self.roll_after(self.last_ts) };
+        self.recount_margins();
+        self.rebuild_crossing();
+        self.start_pnl();
         self.refresh_kill();
     }
 
@@ -351,6 +390,7 @@ impl Engine {
             self.counters.time_back += 1;
         } else {
             self.last_ts = ts;
+            self.roll_to(ts);
         }
         self.last_ts
     }
@@ -371,6 +411,14 @@ impl Engine {
             }
             Body::Reference(reference) => {
                 self.reference_entry(reference);
+            }
+            Body::Session(session) => {
+                self.advance(u64::try_from(entry.header.utc_ns).unwrap_or(0));
+                self.session_entry(*session);
+            }
+            Body::Locate(locate) => {
+                self.advance(u64::try_from(entry.header.utc_ns).unwrap_or(0));
+                self.locate_entry(locate);
             }
             Body::Config(config) if config.kind == ConfigKind::Limits => {
                 if config.part == 0 {

@@ -7,7 +7,8 @@ use cwts_types::{Control, Order, OrderKind, OrderType, Reasons, Side, order_flag
 
 use crate::engine::Engine;
 use crate::holding::{Holding, HoldingLimits};
-use crate::tables::{AccountLine, InstrumentLine, REDUCING_EXEMPT, StrategyLine, kill_bit};
+use crate::senders::StrategyLine;
+use crate::tables::{AccountLine, InstrumentLine, REDUCING_EXEMPT, kill_bit};
 use crate::working::{Terms, Working};
 
 /// What one evaluation found, and what an acceptance will need.
@@ -57,6 +58,7 @@ impl Evaluation {
 }
 
 /// The lines of an order whose handles are all known.
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Lines<'e> {
     pub(crate) instrument: &'e InstrumentLine,
     pub(crate) account: &'e AccountLine,
@@ -183,7 +185,8 @@ impl Engine {
             Some((id, target)) => {
                 let leaves = order.qty - target.cum;
                 // At the rate that is pinned in the order: the reservation will use it too.
-                let terms = Terms { px_abs: out.px_abs, qty: order.qty };
+                let limit_px = limit_px(order, shape.order_type);
+                let terms = Terms { px_abs: out.px_abs, qty: order.qty, limit_px };
                 let pending = self.pending(id, target);
                 r.insert_if(Control::MessageRate, pending.len() >= PENDING_MAX);
                 let (reserved_qty, reserved_n) = target.reserved(pending);
@@ -213,9 +216,13 @@ impl Engine {
             missing |= crate::tables::missing::MAX_POSITION;
         }
         let mut kill = strategy.kill | instrument.kill;
+        let session = self.sessions.get(strategy.session as usize);
+        kill |= session.map_or(0, |session| session.kill);
+        let mut nodes_watch = limits.day_qty != i64::MAX;
         let mut at = Some(account.node);
         while let Some(index) = at {
             let node = &self.nodes[index];
+            nodes_watch |= node.caps.watch;
             let open = node.open.checked_add(out.added_n);
             let used = open.and_then(|open| open.checked_add(node.held));
             r.insert_if(Control::ArithmeticOverflow, used.is_none());
@@ -228,7 +235,10 @@ impl Engine {
         out.missing = missing;
         r.insert_if(Control::LimitNotSet, missing != 0);
 
-        for rate in [account.rate, strategy.rate, instrument.rate].into_iter().flatten() {
+        let session_rate = session.and_then(|session| session.rate);
+        let venue_rate = self.venues.get(instrument.venue as usize).and_then(|venue| venue.rate);
+        let rates = [account.rate, strategy.rate, instrument.rate, session_rate, venue_rate];
+        for rate in rates.into_iter().flatten() {
             let window = &self.windows[rate];
             let counts = !(window.accepted_new && shape.is_replace);
             r.insert_if(Control::MessageRate, counts && window.refuses(ts));
@@ -242,6 +252,22 @@ impl Engine {
                 out.equal = equal;
                 r.insert_if(Control::DuplicateOrder, equal >= rule.max || blind);
             }
+        }
+
+        if self.is_watched(order, lines, nodes_watch) {
+            let asked = crate::rules::Asked {
+                order,
+                ts,
+                shape,
+                lines: *lines,
+                holding,
+                limits,
+                n: out.n,
+                added_qty: out.added_qty,
+                added_n: out.added_n,
+                reducing,
+            };
+            self.broken_rules(&asked, &mut |violation| r.insert(violation.control));
         }
 
         // Reducing orders are exempt from the controls of column R, and from soft exits.
@@ -270,6 +296,8 @@ impl Engine {
 
     pub(crate) fn kill_mask(&self, lines: &Lines<'_>) -> u8 {
         let mut mask = lines.instrument.kill | lines.strategy.kill;
+        let session = self.sessions.get(lines.strategy.session as usize);
+        mask |= session.map_or(0, |session| session.kill);
         let mut at = Some(lines.account.node);
         while let Some(index) = at {
             mask |= self.nodes[index].kill;
@@ -310,6 +338,13 @@ fn replaces(target: &Working, order: &Order, side: Side) -> bool {
         && target.strategy == order.strategy
         && target.is_buy() == side.is_buy()
         && order.qty > target.cum
+}
+
+/// The price that an order may trade at or better; `None` if its sender gave none.
+#[inline]
+pub(crate) fn limit_px(order: &Order, order_type: OrderType) -> Option<i64> {
+    let has_limit = matches!(order_type, OrderType::Limit | OrderType::StopLimit);
+    (order.px != 0 || has_limit).then_some(order.px)
 }
 
 /// The absolute price that exposure is counted at: orders without one use the collar's far end.

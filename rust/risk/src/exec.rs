@@ -115,7 +115,8 @@ impl Engine {
         }
         let px_abs =
             if exec.last_px == 0 { working.terms.px_abs } else { exec.last_px.unsigned_abs() };
-        let terms = Terms { px_abs, qty: exec.last_qty };
+        let limit_px = if exec.last_px == 0 { working.terms.limit_px } else { Some(exec.last_px) };
+        let terms = Terms { px_abs, qty: exec.last_qty, limit_px };
         // Nobody checked it against the sums: what would leave 64 bits stays as it was.
         let Some((qty, n)) = (Working { terms, ..working }).reserved_with(&[], None) else {
             return;
@@ -152,6 +153,7 @@ impl Engine {
             let (qty, n) = working.reserved(&[]);
             let (holding, is_buy) = (working.holding, working.is_buy());
             self.reserve(holding, is_buy, qty - qty_before, n - n_before, 0);
+            self.move_short(&working, qty - qty_before);
             self.book(&working, filled, exec.last_px);
             working.terms.qty
         };
@@ -172,6 +174,7 @@ impl Engine {
         };
         let Some(ended) = id.and_then(|id| self.ended.get_mut(&id)) else {
             self.counters.unknown_execs += 1;
+            self.unmatched(exec);
             return ExecEffect::UnknownOrder;
         };
         let (cum, filled) = filled(ended, exec);
@@ -183,6 +186,16 @@ impl Engine {
         self.book(&ended, filled, exec.last_px);
         self.counters.late_fills += 1;
         self.count_overfill(cum > ended.terms.qty)
+    }
+
+    /// A venue that fills what nobody here knows has orders of ours that we must find first.
+    fn unmatched(&mut self, exec: &Exec) {
+        let is_fill = exec.exec_type == exec_type::TRADE;
+        let venue = self.venues.get_mut(exec.venue as usize);
+        if let Some(line) = venue.filter(|_| is_fill && exec.venue != 0) {
+            line.reconciling = true;
+            self.venue_watch = true;
+        }
     }
 
     fn count_overfill(&mut self, is_over: bool) -> ExecEffect {
@@ -201,7 +214,13 @@ impl Engine {
         let before = holding.pos;
         let after = before.saturating_add(signed);
         let old_cost = holding.cost;
-        let value = |qty: i64| working.notional.micros(px, qty.unsigned_abs()).unwrap_or(i64::MAX);
+        let old_net = net_of(before, old_cost);
+        let traded = value_of(working, px, filled);
+        holding.day_qty = holding.day_qty.saturating_add(filled);
+        if working.is_short() {
+            holding.short_day = holding.short_day.saturating_add(filled);
+        }
+        let value = |qty: i64| value_of(working, px, qty);
         holding.cost = if before == 0 || (before > 0) == (signed > 0) {
             old_cost.saturating_add(value(filled))
         } else if after == 0 {
@@ -217,13 +236,30 @@ impl Engine {
         holding.pos = after;
         holding.peak_abs = holding.peak_abs.max(after.saturating_abs());
         let change = i128::from(holding.cost) - i128::from(old_cost);
+        let net = net_of(after, holding.cost).saturating_sub(old_net);
         let mut at = self.accounts[working.account as usize].as_ref().map(|l| l.node);
         while let Some(index) = at {
             let node = &mut self.nodes[index];
             let held = i128::from(node.held) + change;
             node.held = i64::try_from(held.max(0)).unwrap_or(i64::MAX);
+            node.net = node.net.saturating_add(net);
+            node.day = node.day.saturating_add(traded);
             node.peak = node.peak.max(node.open.saturating_add(node.held));
             at = node.parent;
+        }
+        self.count_margin(working.holding as usize, false);
+        self.count_fill(working.strategy, self.last_ts);
+        if self.ledgers.is_some() {
+            let px = if last_px == 0 { px as i64 } else { last_px };
+            self.pnl_fill(working, signed, px);
+        }
+    }
+
+    /// Moves the quantity that works of sells marked short.
+    pub(crate) fn move_short(&mut self, working: &Working, qty: i64) {
+        if working.is_short() {
+            let holding = &mut self.holdings[working.holding as usize];
+            holding.short_work = holding.short_work.saturating_add(qty);
         }
     }
 
@@ -241,6 +277,11 @@ impl Engine {
         let ordered = working.ordered(pending);
         let (qty, n) = working.reserved(pending);
         self.reserve(working.holding, working.is_buy(), -qty, -n, -1);
+        self.move_short(&working, -qty);
+        self.move_crossing(id, &working, false);
+        if let Some(Some(line)) = self.strategies.get_mut(working.strategy as usize) {
+            line.tally.open_orders = line.tally.open_orders.saturating_sub(1);
+        }
         if !may_fill {
             self.forget_replaces(id, working.was_replaced);
             return;
@@ -284,8 +325,8 @@ impl Engine {
     /// Takes `qty` off a working order.
     pub(crate) fn reduce_working(&mut self, id: u64, qty: i64) {
         self.change_working(id, |working, _| {
-            let Terms { px_abs, qty: old } = working.terms;
-            working.terms = Terms { px_abs, qty: old.saturating_sub(qty).max(working.cum) };
+            let old = working.terms;
+            working.terms = Terms { qty: old.qty.saturating_sub(qty).max(working.cum), ..old };
         });
         self.end_if_filled(id);
     }
@@ -309,10 +350,20 @@ impl Engine {
         let replacing =
             if working.was_replaced { self.replacing.entry(id).or_default() } else { &mut none };
         let (qty_before, n_before) = working.reserved(&replacing.pending);
+        let crosses = self.crosses;
+        let versions = |replacing: &Replacing| -> Vec<Terms> {
+            if crosses { replacing.pending.iter().map(|p| p.terms).collect() } else { Vec::new() }
+        };
+        let (was, had) = (*working, versions(replacing));
         change(working, replacing);
         let (qty, n) = working.reserved(&replacing.pending);
-        let (holding, is_buy) = (working.holding, working.is_buy());
-        self.reserve(holding, is_buy, qty - qty_before, n - n_before, 0);
+        let (now, has) = (*working, versions(replacing));
+        self.reserve(now.holding, now.is_buy(), qty - qty_before, n - n_before, 0);
+        self.move_short(&now, qty - qty_before);
+        if crosses {
+            self.move_versions(&was, &had, false);
+            self.move_versions(&now, &has, true);
+        }
     }
 
     /// Moves a reservation through the holding and every node up to the firm.
@@ -320,17 +371,33 @@ impl Engine {
         let row = &mut self.holdings[holding as usize];
         let work = &mut row.work[usize::from(!is_buy)];
         *work = work.saturating_add(qty);
+        row.open = row.open.saturating_add(n);
         let account = (row.key >> 32) as usize;
         let mut at = self.accounts[account].as_ref().map(|l| l.node);
         while let Some(index) = at {
             let node = &mut self.nodes[index];
             node.open = node.open.saturating_add(n);
-            node.open_orders = node.open_orders.saturating_add_signed(orders);
+            if is_buy {
+                node.open_buy = node.open_buy.saturating_add(n);
+            }
+            let tally = &mut node.tally;
+            tally.open_orders = tally.open_orders.saturating_add_signed(orders);
             node.peak_open = node.peak_open.max(node.open);
             node.peak = node.peak.max(node.open.saturating_add(node.held));
             at = node.parent;
         }
+        self.count_margin(holding as usize, false);
     }
+}
+
+/// Cost with the position's sign.
+fn net_of(pos: i64, cost: i64) -> i64 {
+    if pos < 0 { cost.saturating_neg() } else { cost }
+}
+
+/// Notional of a quantity at a price, micros.
+fn value_of(working: &Working, px: u64, qty: i64) -> i64 {
+    working.notional.micros(px, qty.unsigned_abs()).unwrap_or(i64::MAX)
 }
 
 /// What a trade report says was filled in all, and how much of it is new. By `cum_qty`, not

@@ -18,6 +18,7 @@ pub fn scope_text(registry: &Registry, level: Level, scope: u32) -> String {
         Level::Customer => RegisterKind::Customer,
         Level::Desk => RegisterKind::Desk,
         Level::Venue => RegisterKind::Venue,
+        Level::Session => RegisterKind::Session,
     };
     format!("{}:{}", level.name(), registry.name(kind, scope).unwrap_or("?"))
 }
@@ -25,15 +26,33 @@ pub fn scope_text(registry: &Registry, level: Level, scope: u32) -> String {
 /// A value in the unit of its control.
 pub fn value_text(control: Control, value: i64) -> String {
     match control {
-        Control::MaxOrderNotional | Control::MaxOpenNotional | Control::CreditLimit => {
+        Control::MaxOrderNotional
+        | Control::MinOrderNotional
+        | Control::MaxOpenNotional
+        | Control::CreditLimit
+        | Control::WindowNotional
+        | Control::NetExposure
+        | Control::Concentration
+        | Control::DailyNotional
+        | Control::BuyingPower
+        | Control::LossLimit
+        | Control::Drawdown => {
             let sign = if value < 0 { "-" } else { "" };
             let magnitude = value.unsigned_abs();
             let fraction = format!("{:06}", magnitude % 1_000_000);
             let kept = fraction.trim_end_matches('0').len().max(2);
             format!("{sign}{}.{}", magnitude / 1_000_000, &fraction[..kept])
         }
-        Control::PriceCollar | Control::TickSize => format_e9(value),
-        Control::ReferenceStale => format!("{value}ns"),
+        Control::PriceCollar
+        | Control::TickSize
+        | Control::PriceMove
+        | Control::LuldBand
+        | Control::ShortSaleRestriction
+        | Control::SelfTrade => format_e9(value),
+        Control::ReferenceStale | Control::SlowDown => format!("{value}ns"),
+        Control::InstrumentHalted | Control::MarketWideHalt => {
+            if value == 0 { "trading" } else { "halted" }.to_owned()
+        }
         Control::KillHalted | Control::KillReduceOnly => {
             let mask = value as u8;
             let state = if mask & (kill_bit::HALTED | kill_bit::HALTED_EXIT) != 0 {

@@ -17,6 +17,16 @@ pub(crate) struct Holding {
     pub(crate) cost: i64,
     pub(crate) last_ts: u64,
     pub(crate) peak_abs: i64,
+    /// Working notional of both sides, micros.
+    pub(crate) open: i64,
+    /// Quantity filled today.
+    pub(crate) day_qty: i64,
+    /// Working quantity of sells marked short, exempt or not.
+    pub(crate) short_work: i64,
+    /// Quantity of those filled today.
+    pub(crate) short_day: i64,
+    /// Margin counted in its account's node.
+    pub(crate) margin: i64,
     pub(crate) accepted: Accepted,
 }
 
@@ -25,6 +35,7 @@ pub(crate) struct Holding {
 pub(crate) struct HoldingLimits {
     pub(crate) long: i64,
     pub(crate) short: i64,
+    pub(crate) day_qty: i64,
     pub(crate) missing: bool,
     pub(crate) restricted: Option<(Level, u32)>,
 }
@@ -50,9 +61,14 @@ impl Engine {
 
     pub(crate) fn limits_of_holding(&self, account: u32, instrument: u32) -> HoldingLimits {
         let symbol = self.registry.name(RegisterKind::Instrument, instrument).unwrap_or("");
-        let mut out = HoldingLimits { long: 0, short: 0, missing: true, restricted: None };
+        let mut out =
+            HoldingLimits { long: 0, short: 0, day_qty: 0, missing: true, restricted: None };
         let Some(Some(line)) = self.accounts.get(account as usize) else { return out };
-        let limit = line.limits.instrument.get(symbol).copied().unwrap_or(line.limits.max_position);
+        let own = line.limits.instrument.get(symbol).copied().unwrap_or_default();
+        let position = own.max_position;
+        let is_said = position.long.is_set() || position.short.is_set();
+        let limit = if is_said { position } else { line.limits.max_position };
+        out.day_qty = own.daily_qty.or(line.limits.daily_qty).at_most();
         out.long = limit.long.at_most();
         out.short = limit.short.at_most();
         let set = limit.long.is_set() && limit.short.is_set();

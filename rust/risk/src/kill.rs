@@ -105,6 +105,9 @@ impl Engine {
             actor: kill.actor.clone(),
             reason: kill.reason.clone(),
         };
+        if kill.rank >= RANK_RISK {
+            self.hold_latches(kill.scope);
+        }
         self.holds.insert(kill.hold, hold);
         self.next_hold += 1;
         self.kill_epoch = kill.epoch;
@@ -129,7 +132,10 @@ impl Engine {
         {
             return wrong("resuming takes a second person");
         }
-        self.holds.remove(&resume.hold);
+        let lifted = self.holds.remove(&resume.hold);
+        if let Some(hold) = lifted.filter(|hold| hold.rank >= RANK_RISK) {
+            self.open_latches(hold.at());
+        }
         self.kill_epoch = resume.epoch;
         self.kill_seq = index;
         self.refresh_kill();
@@ -166,6 +172,9 @@ impl Engine {
                 line.kill = mask(ScopeKind::Strategy, handle as u32);
             }
         }
+        for (handle, line) in self.sessions.iter_mut().enumerate() {
+            line.kill = mask(ScopeKind::Session, handle as u32);
+        }
         for (handle, line) in self.instruments.iter_mut().enumerate() {
             if let Some(line) = line {
                 line.kill = mask(ScopeKind::Instrument, handle as u32);
@@ -189,5 +198,7 @@ fn mask_of(holds: &BTreeMap<u64, Hold>, scope: Scope) -> u8 {
     })
 }
 
+/// Rank of the gateway's own holds; those that stand for a latch are among them.
+pub const RANK_RISK: u8 = 2;
 /// Holds in force at once.
 const HOLDS_MAX: usize = 4_096;

@@ -6,6 +6,10 @@
 //! observed, for refused ones) and `decide` (reserve, count); execution reports through `exec`.
 #![forbid(unsafe_code)]
 
+mod caps;
+mod compile;
+mod crossing;
+mod day;
 mod decide;
 mod engine;
 mod evaluate;
@@ -14,8 +18,12 @@ mod explain;
 mod holding;
 mod kill;
 pub mod limits;
+mod market;
+mod pnl;
 mod reference;
 mod registry;
+mod rules;
+mod senders;
 mod sight;
 mod snapshot;
 mod tables;
@@ -28,7 +36,8 @@ pub use decide::Outcome;
 pub use engine::{Counters, Engine, StepError};
 pub use exec::ExecEffect;
 pub use explain::{missing_keys, scope_text, value_text, violation_text};
-pub use kill::Hold;
+pub use kill::{Hold, RANK_RISK};
+pub use pnl::Trip;
 pub use reference::mid;
 pub use registry::{Registry, UnknownScope};
 pub use sight::{COMPARED, Compared, Sight};

@@ -35,6 +35,7 @@ impl Engine {
 
     /// Takes a reference price in, if the instrument's collar listens to its kind.
     pub fn reference_entry(&mut self, reference: &Reference) {
+        self.market_entry(reference);
         match self.reference_price(reference) {
             Some(px) => self.reference(reference.instrument, px, reference.ts),
             None => {
@@ -48,6 +49,10 @@ impl Engine {
         self.advance(ts);
         if let Some(Some(line)) = self.instruments.get_mut(instrument as usize) {
             line.set_reference(px, ts);
+            if line.reference == Some((px, ts)) {
+                line.market.remember(line.rules.price_move, px, ts);
+            }
+            self.pnl_mark(instrument);
         }
     }
 }

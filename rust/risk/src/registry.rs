@@ -101,6 +101,7 @@ impl Registry {
             ScopeKind::Strategy => RegisterKind::Strategy,
             ScopeKind::Instrument => RegisterKind::Instrument,
             ScopeKind::Venue => RegisterKind::Venue,
+            ScopeKind::Session => RegisterKind::Session,
         };
         let name = self.name(kind, scope.handle).unwrap_or("?");
         format!("{}:{name}", scope.kind.name())

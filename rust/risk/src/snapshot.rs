@@ -5,10 +5,13 @@ use std::collections::{BTreeMap, VecDeque};
 use cwts_types::{Register, RegisterKind};
 use serde::{Deserialize, Serialize};
 
+use crate::caps::{Latch, Tally};
 use crate::engine::{Counters, Engine, StepError};
 use crate::holding::Holding;
 use crate::kill::Hold;
-use crate::window::Window;
+use crate::market::Market;
+use crate::pnl::Ledgers;
+use crate::window::{Sums, Window};
 use crate::working::{Replacing, Working};
 
 /// Everything that the tables do not give again.
@@ -21,10 +24,23 @@ struct Image {
     names: Vec<(u8, u32, String)>,
     /// In order of creation: parent first.
     node_order: Vec<(u8, u32)>,
-    nodes: Vec<(i64, i64, u32, i64, i64)>,
+    nodes: Vec<NodeImage>,
     references: Vec<Option<(i64, u64)>>,
-    rates: [Vec<Option<u64>>; 3],
+    markets: Vec<Market>,
+    strategies: Vec<(Tally, Latch)>,
+    sessions: Vec<bool>,
+    venues: Vec<(Option<u8>, bool)>,
+    venue_watch: bool,
+    /// Places of windows, line by line.
+    rates: Vec<Option<u64>>,
     windows: Vec<Window>,
+    /// Places of sums, line by line.
+    sums_at: Vec<Option<u64>>,
+    sums: Vec<Sums>,
+    locates: Vec<(u64, i64)>,
+    day_ids: Vec<u64>,
+    next_roll: u64,
+    ledgers: Option<Ledgers>,
     holdings: Vec<Holding>,
     working: Vec<(u64, Working)>,
     replaces: Vec<(u64, u64)>,
@@ -54,7 +70,8 @@ impl Engine {
         ended.sort_unstable_by_key(|row| row.0);
         let mut execs: Vec<u64> = self.execs.iter().copied().collect();
         execs.sort_unstable();
-        let rate = |r: Option<usize>| r.map(|r| r as u64);
+        let mut day_ids: Vec<u64> = self.day_ids.iter().copied().collect();
+        day_ids.sort_unstable();
         let image = Image {
             format: FORMAT,
             text: self.text.clone(),
@@ -70,15 +87,31 @@ impl Engine {
             nodes: self
                 .nodes
                 .iter()
-                .map(|n| (n.open, n.held, n.open_orders, n.peak, n.peak_open))
+                .map(|n| NodeImage {
+                    sums: [n.open, n.held, n.peak, n.peak_open, n.open_buy, n.net, n.day],
+                    last_ts: n.last_ts,
+                    tally: n.tally,
+                })
                 .collect(),
             references: self.instruments.iter().flatten().map(|l| l.reference).collect(),
-            rates: [
-                self.accounts.iter().flatten().map(|l| rate(l.rate)).collect(),
-                self.strategies.iter().flatten().map(|l| rate(l.rate)).collect(),
-                self.instruments.iter().flatten().map(|l| rate(l.rate)).collect(),
-            ],
+            markets: self.instruments.iter().flatten().map(|l| (*l.market).clone()).collect(),
+            strategies: self
+                .strategies
+                .iter()
+                .flatten()
+                .map(|l| (l.tally, l.fills_latch))
+                .collect(),
+            sessions: self.sessions.iter().map(|l| l.is_down).collect(),
+            venues: self.venues.iter().map(|l| (l.phase, l.reconciling)).collect(),
+            venue_watch: self.venue_watch,
+            rates: self.rates(),
             windows: self.windows.clone(),
+            sums_at: self.sums_at(),
+            sums: self.sums.clone(),
+            locates: self.locates.iter().map(|(k, v)| (*k, *v)).collect(),
+            day_ids,
+            next_roll: self.next_roll,
+            ledgers: self.ledgers.clone(),
             holdings: self.holdings.clone(),
             working,
             replaces,
@@ -124,26 +157,49 @@ impl Engine {
             return Err(broken);
         }
         for (node, row) in engine.nodes.iter_mut().zip(&image.nodes) {
-            (node.open, node.held, node.open_orders, node.peak, node.peak_open) = *row;
+            [node.open, node.held, node.peak, node.peak_open, node.open_buy, node.net, node.day] =
+                row.sums;
+            node.last_ts = row.last_ts;
+            node.tally = row.tally;
         }
-        let [accounts, strategies, instruments] = &image.rates;
-        let known = |r: &Option<u64>| r.is_none_or(|r| (r as usize) < image.windows.len());
-        if !accounts.iter().chain(strategies).chain(instruments).all(known)
+        let known = |len: usize| move |r: &Option<u64>| r.is_none_or(|r| (r as usize) < len);
+        if !image.rates.iter().all(known(image.windows.len()))
+            || !image.sums_at.iter().all(known(image.sums.len()))
+            || image.rates.len() != engine.rates_mut().count()
+            || image.sums_at.len() != engine.sums_mut().count()
             || !engine.holds_together(&image)
         {
             return Err(broken);
         }
-        let index = |r: &Option<u64>| r.map(|r| r as usize);
-        for (line, rate) in engine.accounts.iter_mut().flatten().zip(accounts) {
-            line.rate = index(rate);
+        for (place, at) in engine.rates_mut().zip(&image.rates) {
+            *place = at.map(|r| r as usize);
         }
-        for (line, rate) in engine.strategies.iter_mut().flatten().zip(strategies) {
-            line.rate = index(rate);
-        }
-        for (line, rate) in engine.instruments.iter_mut().flatten().zip(instruments) {
-            line.rate = index(rate);
+        for (place, at) in engine.sums_mut().zip(&image.sums_at) {
+            *place = at.map(|r| r as usize);
         }
         engine.windows = image.windows;
+        engine.sums = image.sums;
+        for (line, market) in engine.instruments.iter_mut().flatten().zip(image.markets) {
+            *line.market = market;
+            line.watch = line.rules.watches(&line.market);
+        }
+        for (line, (tally, latch)) in engine.strategies.iter_mut().flatten().zip(image.strategies) {
+            line.tally = tally;
+            line.fills_latch = latch;
+            line.watch = line.watches();
+        }
+        for (line, is_down) in engine.sessions.iter_mut().zip(image.sessions) {
+            line.is_down = is_down;
+        }
+        for (line, (phase, reconciling)) in engine.venues.iter_mut().zip(image.venues) {
+            line.phase = phase;
+            line.reconciling = reconciling;
+        }
+        engine.venue_watch = image.venue_watch;
+        engine.locates = image.locates.into_iter().collect();
+        engine.day_ids = image.day_ids.into_iter().collect();
+        engine.next_roll = image.next_roll;
+        engine.ledgers = image.ledgers;
         for (i, holding) in image.holdings.iter().enumerate() {
             let (account, instrument) = ((holding.key >> 32) as u32, holding.key as u32);
             engine.holding_limits.push(engine.limits_of_holding(account, instrument));
@@ -164,6 +220,13 @@ impl Engine {
         engine.decisions = image.decisions;
         engine.counters = image.counters;
         engine.pending_text = image.pending_text;
+        // Margins are in the holdings; their sums and the own orders by price follow from them.
+        for index in 0..engine.holdings.len() {
+            engine.holdings[index].margin = 0;
+        }
+        engine.recount_margins();
+        engine.rebuild_crossing();
+        engine.has_trips = !engine.trips().is_empty();
         engine.refresh_kill();
         Ok(engine)
     }
@@ -207,6 +270,7 @@ impl Engine {
         }
         for kind in [
             RegisterKind::Venue,
+            RegisterKind::Session,
             RegisterKind::Strategy,
             RegisterKind::Instrument,
             RegisterKind::Actor,
@@ -224,5 +288,52 @@ impl Engine {
     }
 }
 
+/// A node's state.
+#[derive(Serialize, Deserialize)]
+struct NodeImage {
+    /// open, held, peak, peak of open, open to buy, net cost, filled today.
+    sums: [i64; 7],
+    last_ts: u64,
+    tally: Tally,
+}
+
+impl Engine {
+    /// What [`Engine::rates_mut`] goes over.
+    fn rates(&self) -> Vec<Option<u64>> {
+        let accounts = self.accounts.iter().flatten().map(|l| l.rate);
+        let strategies = self.strategies.iter().flatten();
+        let strategies = strategies.flat_map(|l| [l.rate, l.attempts, l.fills]);
+        let instruments = self.instruments.iter().flatten().map(|l| l.rate);
+        let sessions = self.sessions.iter().flat_map(|l| [l.rate, l.attempts]);
+        let venues = self.venues.iter().map(|l| l.rate);
+        let all = accounts.chain(strategies).chain(instruments).chain(sessions).chain(venues);
+        all.map(|place| place.map(|at| at as u64)).collect()
+    }
+
+    /// What [`Engine::sums_mut`] goes over.
+    fn sums_at(&self) -> Vec<Option<u64>> {
+        let nodes = self.nodes.iter().map(|n| n.sums);
+        let all = nodes.chain(self.strategies.iter().flatten().map(|l| l.sums));
+        all.map(|place| place.map(|at| at as u64)).collect()
+    }
+
+    /// Every place of a window, in a fixed order.
+    fn rates_mut(&mut self) -> impl Iterator<Item = &mut Option<usize>> {
+        let accounts = self.accounts.iter_mut().flatten().map(|l| &mut l.rate);
+        let strategies = self.strategies.iter_mut().flatten();
+        let strategies = strategies.flat_map(|l| [&mut l.rate, &mut l.attempts, &mut l.fills]);
+        let instruments = self.instruments.iter_mut().flatten().map(|l| &mut l.rate);
+        let sessions = self.sessions.iter_mut().flat_map(|l| [&mut l.rate, &mut l.attempts]);
+        let venues = self.venues.iter_mut().map(|l| &mut l.rate);
+        accounts.chain(strategies).chain(instruments).chain(sessions).chain(venues)
+    }
+
+    /// Every place of a sum, in a fixed order.
+    fn sums_mut(&mut self) -> impl Iterator<Item = &mut Option<usize>> {
+        let nodes = self.nodes.iter_mut().map(|n| &mut n.sums);
+        nodes.chain(self.strategies.iter_mut().flatten().map(|l| &mut l.sums))
+    }
+}
+
 /// Layout of [`Image`].
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;

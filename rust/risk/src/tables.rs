@@ -4,10 +4,12 @@ use cwts_simd::Divisor;
 use cwts_types::{Control, Level, RegisterKind};
 use serde::{Deserialize, Serialize};
 
+use crate::caps::{Caps, Tally};
 use crate::limits::{
-    ANY, AccountLimits, Collar, Duplicates, InstrumentLimits, Limit, LimitsFile, REPLAY_GROUP,
-    RateLimit, StrategyLimits,
+    ANY, AccountLimits, Collar, Duplicates, InstrumentLimits, Limit, LimitsFile, NodeLimits,
+    REPLAY_GROUP, RateLimit, StrategyLimits,
 };
+use crate::market::{Market, MarketRules};
 use crate::window::Window;
 
 /// Bits of a missing-limit mask; `observed` of a LIMIT_NOT_SET violation.
@@ -66,6 +68,10 @@ pub(crate) struct InstrumentLine {
     /// Price and time of the last reference, if one came.
     pub(crate) reference: Option<(i64, u64)>,
     pub(crate) collar: Option<Collar>,
+    /// Whether a rule beyond those above could refuse an order: if not, nobody looks.
+    pub(crate) watch: bool,
+    pub(crate) market: Box<Market>,
+    pub(crate) rules: Box<MarketRules>,
 }
 
 /// Notional in micros of the base currency: `ceil(|px| * qty * num / den)`, exactly.
@@ -125,16 +131,9 @@ pub(crate) struct AccountLine {
     pub(crate) rate: Option<usize>,
     pub(crate) duplicates: Option<Duplicates>,
     pub(crate) missing: u32,
+    /// Cash that margin is taken from; `i64::MAX` = no such limit.
+    pub(crate) cash: i64,
     pub(crate) limits: AccountLimits,
-}
-
-/// One strategy as the order path sees it.
-#[derive(Debug, Clone)]
-pub(crate) struct StrategyLine {
-    pub(crate) max_qty: i64,
-    pub(crate) max_n: i64,
-    pub(crate) rate: Option<usize>,
-    pub(crate) kill: u8,
 }
 
 /// One node of account -> customer -> desk -> firm.
@@ -148,7 +147,19 @@ pub(crate) struct Node {
     pub(crate) max_open: i64,
     pub(crate) credit: i64,
     pub(crate) kill: u8,
-    pub(crate) open_orders: u32,
+    /// The part of `open` that buys.
+    pub(crate) open_buy: i64,
+    /// Cost of positions, long less short.
+    pub(crate) net: i64,
+    /// Notional filled today.
+    pub(crate) day: i64,
+    /// Margin on what its account holds and works; kept only while it has a cash limit.
+    pub(crate) margin: i64,
+    /// When its account last accepted an order.
+    pub(crate) last_ts: u64,
+    pub(crate) caps: Caps,
+    pub(crate) tally: Tally,
+    pub(crate) sums: Option<usize>,
     pub(crate) peak: i64,
     pub(crate) peak_open: i64,
     pub(crate) missing: u32,
@@ -165,7 +176,14 @@ impl Node {
             max_open: i64::MAX,
             credit: i64::MAX,
             kill: 0,
-            open_orders: 0,
+            open_buy: 0,
+            net: 0,
+            day: 0,
+            margin: 0,
+            last_ts: 0,
+            caps: Caps::NONE,
+            tally: Tally::default(),
+            sums: None,
             peak: 0,
             peak_open: 0,
             missing: 0,
@@ -184,7 +202,16 @@ pub(crate) fn account_limits<'f>(file: &'f LimitsFile, name: &str) -> Option<&'f
 
 /// What the file says of this strategy.
 pub(crate) fn strategy_limits(file: &LimitsFile, name: &str) -> StrategyLimits {
-    file.strategies.get(name).or_else(|| file.strategies.get(ANY)).copied().unwrap_or_default()
+    file.strategies.get(name).or_else(|| file.strategies.get(ANY)).cloned().unwrap_or_default()
+}
+
+/// Number of the instrument's group in the file.
+fn group_number(file: &LimitsFile, symbol: &str) -> Option<u32> {
+    let name = match file.instruments.get(symbol) {
+        Some(own) => own.group.as_deref()?,
+        None => REPLAY_GROUP,
+    };
+    file.groups.keys().position(|group| group == name).map(|at| at as u32)
 }
 
 /// What the file says of this instrument, its group's values filled in.
@@ -221,7 +248,12 @@ pub(crate) fn instrument_line(
         missing |= missing::PRICE_COLLAR;
     }
     let divisor = |v: Option<i64>| v.and_then(|v| Divisor::new(v.unsigned_abs()));
+    let rules = MarketRules::new(&limits, group_number(file, symbol));
+    let market = Market::default();
     InstrumentLine {
+        watch: rules.watches(&market),
+        market: Box::new(market),
+        rules: Box::new(rules),
         max_qty: limits.max_order_qty.at_most(),
         max_n: limits.max_order_notional.at_most(),
         lo: i64::MIN,
@@ -268,10 +300,8 @@ impl InstrumentLine {
         // Basis points of a price of zero or below mean nothing: that rule is void.
         let bps = collar.bps.filter(|_| px > 0);
         if let Some(bps) = bps {
-            let low = reference * (BPS_ONE - i128::from(bps));
-            let high = reference * (BPS_ONE + i128::from(bps));
-            // Ceiling below and floor above: the band never grows by rounding.
-            narrow(-(-low).div_euclid(BPS_ONE), high.div_euclid(BPS_ONE));
+            let (low, high) = bps_band(px, bps);
+            narrow(low, high);
         }
         if let (Some(ticks), Some(tick)) = (collar.ticks, self.tick) {
             let distance = i128::from(ticks) * i128::from(tick.divisor());
@@ -289,6 +319,15 @@ impl InstrumentLine {
             age => ts.saturating_add(age),
         };
     }
+}
+
+/// The band of `bps` around a price above zero. Ceiling below and floor above: it never grows by
+/// rounding.
+pub(crate) fn bps_band(px: i64, bps: i64) -> (i128, i128) {
+    let (px, bps) = (i128::from(px), i128::from(bps));
+    let low = px * (BPS_ONE - bps);
+    let high = px * (BPS_ONE + bps);
+    (-(-low).div_euclid(BPS_ONE), high.div_euclid(BPS_ONE))
 }
 
 fn clamp(value: i128) -> i64 {
@@ -315,27 +354,31 @@ pub(crate) fn account_line(
         rate,
         duplicates: limits.duplicate_order,
         missing: if file.unlisted_off { 0 } else { missing },
+        cash: match limits.cash {
+            Limit::Unset if file.buying_power => 0,
+            cash => cash.at_most(),
+        },
         limits,
     }
 }
 
 /// Sets a node's limits from the file.
 pub(crate) fn limit_node(file: &LimitsFile, node: &mut Node, name: &str) {
-    let (credit, max_open, bit) = match node.level {
-        Level::Account => {
-            let limits = account_limits(file, name).cloned().unwrap_or_default();
-            (limits.credit, limits.max_open_notional, 0)
-        }
-        Level::Customer => {
-            let limits = file.customers.get(name).cloned().unwrap_or_default();
-            (limits.credit, limits.max_open_notional, missing::CUSTOMER_CREDIT)
-        }
-        Level::Desk => {
-            let limits = file.desks.get(name).cloned().unwrap_or_default();
-            (limits.credit, limits.max_open_notional, 0)
-        }
-        _ => (file.firm.credit, file.firm.max_open_notional, missing::FIRM_CREDIT),
+    let empty = NodeLimits::default();
+    let of = |limits: &NodeLimits, bit| {
+        (limits.credit, limits.max_open_notional, bit, Caps::new(&limits.aggregates))
     };
+    let (credit, max_open, bit, caps) = match node.level {
+        Level::Account => {
+            let empty = AccountLimits::default();
+            let limits = account_limits(file, name).unwrap_or(&empty);
+            (limits.credit, limits.max_open_notional, 0, Caps::new(&limits.aggregates))
+        }
+        Level::Customer => of(file.customers.get(name).unwrap_or(&empty), missing::CUSTOMER_CREDIT),
+        Level::Desk => of(file.desks.get(name).unwrap_or(&empty), 0),
+        _ => of(&file.firm, missing::FIRM_CREDIT),
+    };
+    node.caps = caps;
     node.credit = credit.at_most();
     node.max_open = max_open.at_most();
     node.missing = if file.unlisted_off { 0 } else { unless(credit, bit) };

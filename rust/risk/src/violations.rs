@@ -71,10 +71,14 @@ impl Engine {
             },
             Control::UnknownOrder => own(order.ref_id as i64, 0),
             Control::MessageRate => {
+                let session = self.sessions.get(strategy.session as usize);
+                let venue = self.venues.get(instrument.venue as usize);
                 let rows = [
                     (account.rate, Level::Account, order.account),
                     (strategy.rate, Level::Strategy, order.strategy),
                     (instrument.rate, Level::Instrument, order.instrument),
+                    (session.and_then(|s| s.rate), Level::Session, strategy.session),
+                    (venue.and_then(|v| v.rate), Level::Venue, instrument.venue),
                 ];
                 let is_replace = order.kind == OrderKind::Replace as u8;
                 for (rate, level, scope) in rows {
@@ -110,6 +114,10 @@ impl Engine {
             }
             Control::KillReduceOnly | Control::KillHalted => self.kill_violation(control, order),
             Control::ArithmeticOverflow => own(found.n, i64::MAX),
+            Control::DuplicateId => own(order.order_id as i64, 0),
+            _ if found.compared => {
+                self.first_broken(control, order, ts, found).unwrap_or_else(|| own(0, 0))
+            }
             _ => own(0, 0),
         }
     }
@@ -174,6 +182,11 @@ impl Engine {
             let mask = lines.strategy.kill;
             if mask & wanted != 0 {
                 return of(Level::Strategy, order.strategy, mask);
+            }
+            let session = lines.strategy.session;
+            let mask = self.sessions.get(session as usize).map_or(0, |session| session.kill);
+            if mask & wanted != 0 {
+                return of(Level::Session, session, mask);
             }
             // The line's mask holds its venue's too.
             let own = Scope { kind: ScopeKind::Instrument, handle: order.instrument };

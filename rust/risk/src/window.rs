@@ -108,6 +108,53 @@ impl Window {
     }
 }
 
+/// Notional accepted in (t - w, t], exactly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sums {
+    pub(crate) max: i64,
+    pub(crate) window_ns: u64,
+    rows: std::collections::VecDeque<(u64, i64)>,
+    sum: i64,
+}
+
+impl Sums {
+    pub(crate) fn new(max: i64, window_ns: u64) -> Self {
+        Self { max, window_ns, rows: std::collections::VecDeque::new(), sum: 0 }
+    }
+
+    /// The sum inside (t - w, t]; `None` if there is no room to remember one more.
+    pub(crate) fn sum(&self, t: u64) -> Option<i64> {
+        let old = |row: &&(u64, i64)| t - row.0.min(t) >= self.window_ns;
+        let (mut gone, mut count) = (0i64, 0);
+        for row in self.rows.iter().take_while(old) {
+            gone = gone.saturating_add(row.1);
+            count += 1;
+        }
+        (self.rows.len() - count < SUMS_MAX).then(|| self.sum.saturating_sub(gone))
+    }
+
+    pub(crate) fn push(&mut self, t: u64, n: i64) {
+        while let Some(row) = self.rows.front().copied()
+            && t - row.0.min(t) >= self.window_ns
+        {
+            self.rows.pop_front();
+            self.sum = self.sum.saturating_sub(row.1);
+        }
+        if self.rows.len() < SUMS_MAX {
+            self.rows.push_back((t, n));
+            self.sum = self.sum.saturating_add(n);
+        }
+    }
+
+    /// The same acceptances under another bound; a longer window knows no more than the old one.
+    pub(crate) fn with_bound(&self, max: i64, window_ns: u64) -> Self {
+        Self { max, window_ns, ..self.clone() }
+    }
+}
+
+/// Acceptances that one window of notional remembers; beyond it nothing more is admitted.
+const SUMS_MAX: usize = 65_535;
+
 /// Accepted orders of one account in one instrument, to find equal ones.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Accepted {

@@ -15,6 +15,8 @@ pub(crate) struct Terms {
     /// Price that the reservation uses, 1e-9, absolute.
     pub(crate) px_abs: u64,
     pub(crate) qty: i64,
+    /// Price that it may trade at or better; `None` = any.
+    pub(crate) limit_px: Option<i64>,
 }
 
 /// A working order.
@@ -56,6 +58,11 @@ impl Working {
         self.side == 1
     }
 
+    /// Whether it sells short, exempt or not.
+    pub(crate) fn is_short(&self) -> bool {
+        self.side >= 5
+    }
+
     /// Quantity and notional that it reserves, whichever of its versions the venue fills.
     pub(crate) fn reserved(&self, pending: &[Pending]) -> (i64, i64) {
         // It fitted when it was accepted, and leaves only shrink.
@@ -85,7 +92,7 @@ impl Working {
             let open = versions().filter(|terms| terms.qty > filled);
             open.max_by_key(|terms| (terms.px_abs, terms.qty))
         };
-        while let Some(Terms { px_abs, qty }) = dearest(filled) {
+        while let Some(Terms { px_abs, qty, .. }) = dearest(filled) {
             n = n.checked_add(self.notional.micros(px_abs, (qty - filled).unsigned_abs())?)?;
             filled = qty;
         }

@@ -336,10 +336,10 @@ fn an_id_that_names_an_order_is_not_taken_again() {
     assert_accepted(&firm.decide(&order));
     let open = firm.used("firm", "credit");
     let again = firm.decide(&order);
-    assert_eq!(names(&again), ["MALFORMED"]);
+    assert_eq!(names(&again), ["DUPLICATE_ID"]);
     assert_eq!(firm.used("firm", "credit"), open, "the first reservation stands");
     firm.report(order.order_id, exec_type::CANCELED);
-    assert_eq!(names(&firm.decide(&order)), ["MALFORMED"], "a late fill could still name it");
+    assert_eq!(names(&firm.decide(&order)), ["DUPLICATE_ID"], "a late fill could still name it");
     let fresh = firm.buy(10, 100 * UNIT);
     assert_accepted(&firm.decide(&fresh));
 }

@@ -74,7 +74,7 @@ controls! {
     4 MaxOrderQty "MAX_ORDER_QTY" 13 Stateless false true
         "17 CFR 240.15c3-5(c)(1)(ii); RTS 6 Art. 15(1)(c)"
         "The quantity is above the largest allowed."
-    5 MinOrderQty "MIN_ORDER_QTY" 13 Stateless true false
+    5 MinOrderQty "MIN_ORDER_QTY" 13 Stateless true true
         "17 CFR 240.15c3-5(c)(2)(i)" "The quantity is below the smallest allowed."
     6 LotSize "LOT_SIZE" 13 Stateless true true
         "17 CFR 240.15c3-5(c)(2)(i)" "The quantity is not a multiple of the lot."
@@ -83,7 +83,7 @@ controls! {
     8 MaxOrderNotional "MAX_ORDER_NOTIONAL" 3 Stateless false true
         "17 CFR 240.15c3-5(c)(1)(ii); RTS 6 Art. 15(1)(b)"
         "Price times quantity is above the largest allowed."
-    9 MinOrderNotional "MIN_ORDER_NOTIONAL" 13 Stateless true false
+    9 MinOrderNotional "MIN_ORDER_NOTIONAL" 13 Stateless true true
         "venue rule" "Price times quantity is below the smallest allowed."
     10 PriceCollar "PRICE_COLLAR" 99 Stateless false true
         "17 CFR 240.15c3-5(c)(1)(ii); RTS 6 Art. 15(1)(a)"
@@ -92,82 +92,82 @@ controls! {
         "FIA 2024 3.1" "A collar is set, and there is no reference price yet."
     12 ReferenceStale "REFERENCE_STALE" 8 Stateless false true
         "FIA 2024 3.1" "The reference price is older than its maximum age."
-    13 PriceMove "PRICE_MOVE" 99 Stateless false false
+    13 PriceMove "PRICE_MOVE" 99 Stateless false true
         "17 CFR 240.15c3-5(c)(1)(ii)"
         "The price is outside the collar around the reference of one period ago."
-    14 LuldBand "LULD_BAND" 99 Stateless false false
+    14 LuldBand "LULD_BAND" 99 Stateless false true
         "17 CFR 240.15c3-5(c)(2)(i); LULD plan" "The price is outside the limit-up limit-down band."
-    15 InstrumentHalted "INSTRUMENT_HALTED" 2 Stateless false false
+    15 InstrumentHalted "INSTRUMENT_HALTED" 2 Stateless false true
         "17 CFR 240.15c3-5(c)(2)(i)" "The instrument is halted by its venue."
-    16 MarketWideHalt "MARKET_WIDE_HALT" 2 Stateless false false
+    16 MarketWideHalt "MARKET_WIDE_HALT" 2 Stateless false true
         "17 CFR 240.15c3-5(c)(2)(i)" "A market-wide circuit breaker is in force."
-    17 SessionClosed "SESSION_CLOSED" 2 Stateless false false
+    17 SessionClosed "SESSION_CLOSED" 2 Stateless false true
         "17 CFR 240.15c3-5(c)(2)(i)" "The session does not take this order now."
-    18 AuctionRule "AUCTION_RULE" 11 Stateless false false
+    18 AuctionRule "AUCTION_RULE" 11 Stateless false true
         "17 CFR 240.15c3-5(c)(2)(i)" "An auction rule forbids this order."
-    19 OrderTypeNotAllowed "ORDER_TYPE_NOT_ALLOWED" 11 Stateless false false
+    19 OrderTypeNotAllowed "ORDER_TYPE_NOT_ALLOWED" 11 Stateless false true
         "17 CFR 240.15c3-5(c)(2)(i)" "The order type or time in force is not in the allowed set."
     20 RestrictedInstrument "RESTRICTED_INSTRUMENT" 0 Stateless false true
         "17 CFR 240.15c3-5(c)(2)(ii)"
         "The instrument is on a deny list, or missing from an allow list."
-    21 NotPermitted "NOT_PERMITTED" 10 Stateless false false
+    21 NotPermitted "NOT_PERMITTED" 10 Stateless false true
         "17 CFR 240.15c3-5(c)(2)(iii); RTS 6 Art. 15(5), 18"
         "The strategy may not trade this account or group."
-    22 ShortMark "SHORT_MARK" 11 Stateful false false
+    22 ShortMark "SHORT_MARK" 11 Stateful false true
         "Reg SHO 200(g)" "The sell is marked long and would be short, or the reverse."
-    23 ShortSaleRestriction "SHORT_SALE_RESTRICTION" 11 Stateless false false
+    23 ShortSaleRestriction "SHORT_SALE_RESTRICTION" 11 Stateless false true
         "Reg SHO 201" "A short sale at or below the national best bid under the restriction."
-    24 Locate "LOCATE" 0 Stateful false false
+    24 Locate "LOCATE" 0 Stateful false true
         "Reg SHO 203(b)(1)" "More short than was located."
     25 UnknownOrder "UNKNOWN_ORDER" 5 Stateful false true
         "17 CFR 240.15c3-5(c)(2)(i)" "The replace or cancel names no working order."
     26 MessageRate "MESSAGE_RATE" 99 Stateful false true
         "RTS 6 Art. 15(1)(d); FIA 2024" "Too many messages left within the window."
-    27 AttemptRate "ATTEMPT_RATE" 99 Stateful false false
+    27 AttemptRate "ATTEMPT_RATE" 99 Stateful false true
         "FIA 2024" "Too many attempts within the window, rejected ones included."
-    28 DuplicateId "DUPLICATE_ID" 6 Stateful false false
+    28 DuplicateId "DUPLICATE_ID" 6 Stateful false true
         "17 CFR 240.15c3-5(c)(1)(ii)" "The client order id was used before."
     29 DuplicateOrder "DUPLICATE_ORDER" 6 Stateful false true
         "17 CFR 240.15c3-5(c)(1)(ii)" "Equal orders were accepted within the window."
-    30 RepeatedExecution "REPEATED_EXECUTION" 0 Stateful false false
+    30 RepeatedExecution "REPEATED_EXECUTION" 0 Stateful false true
         "RTS 6 Art. 15(3)" "The strategy's fills in the window reached their maximum."
-    31 WindowNotional "WINDOW_NOTIONAL" 3 Stateful true false
+    31 WindowNotional "WINDOW_NOTIONAL" 3 Stateful true true
         "17 CFR 240.15c3-5(c)(1)(ii)" "Too much accepted within the window."
     32 MaxPosition "MAX_POSITION" 3 Stateful true true
         "RTS 6 Art. 17(4); FIA 2024" "Position and working orders would pass the position limit."
-    33 MaxOpenOrders "MAX_OPEN_ORDERS" 3 Stateful true false
+    33 MaxOpenOrders "MAX_OPEN_ORDERS" 3 Stateful true true
         "FIA 2024" "Too many working orders."
     34 MaxOpenNotional "MAX_OPEN_NOTIONAL" 3 Stateful true true
         "17 CFR 240.15c3-5(c)(1)(i)" "Working notional would pass its limit."
     35 CreditLimit "CREDIT_LIMIT" 3 Stateful true true
         "17 CFR 240.15c3-5(c)(1)(i)" "Working and held notional would pass the credit."
-    36 NetExposure "NET_EXPOSURE" 3 Stateful true false
+    36 NetExposure "NET_EXPOSURE" 3 Stateful true true
         "FIA 2024" "Worst-case net exposure would pass its limit."
-    37 Concentration "CONCENTRATION" 3 Stateful true false
+    37 Concentration "CONCENTRATION" 3 Stateful true true
         "own" "Too much of the credit in one instrument."
-    38 DailyNotional "DAILY_NOTIONAL" 3 Stateful true false
+    38 DailyNotional "DAILY_NOTIONAL" 3 Stateful true true
         "17 CFR 240.15c3-5(c)(1)(i)" "The day's notional cap would be passed."
-    39 DailyQty "DAILY_QTY" 3 Stateful true false
+    39 DailyQty "DAILY_QTY" 3 Stateful true true
         "venue practice" "The day's quantity cap would be passed."
-    40 DailyOrders "DAILY_ORDERS" 3 Stateful true false
+    40 DailyOrders "DAILY_ORDERS" 3 Stateful true true
         "own" "The day's order count cap is reached."
-    41 BuyingPower "BUYING_POWER" 3 Stateful true false
+    41 BuyingPower "BUYING_POWER" 3 Stateful true true
         "17 CFR 240.15c3-5(c)(1)(i)" "Not enough free cash."
-    42 LossLimit "LOSS_LIMIT" 0 Stateful true false
+    42 LossLimit "LOSS_LIMIT" 0 Stateful true true
         "RTS 6 Art. 15(4)" "The day's loss passed its limit."
-    43 Drawdown "DRAWDOWN" 0 Stateful true false
+    43 Drawdown "DRAWDOWN" 0 Stateful true true
         "RTS 6 Art. 15(4)" "The fall from the day's peak passed its limit."
-    44 SelfTrade "SELF_TRADE" 0 Stateful false false
+    44 SelfTrade "SELF_TRADE" 0 Stateful false true
         "FIA 2024" "The order would cross an own working order."
-    45 ReduceOnlyWouldIncrease "REDUCE_ONLY_WOULD_INCREASE" 99 Stateful false false
+    45 ReduceOnlyWouldIncrease "REDUCE_ONLY_WOULD_INCREASE" 99 Stateful false true
         "own" "Marked reduce-only, and it does not reduce."
     46 KillReduceOnly "KILL_REDUCE_ONLY" 0 Stateful true true
         "RTS 6 Art. 12(1)" "A scope of the order is in REDUCE_ONLY."
     47 KillHalted "KILL_HALTED" 0 Stateful false true
         "RTS 6 Art. 12(1), 12(3)" "A scope of the order is HALTED."
-    48 SlowDown "SLOW_DOWN" 99 Stateful true false
+    48 SlowDown "SLOW_DOWN" 99 Stateful true true
         "venue practice" "The staged response asks for a pause between orders."
-    49 Reconciling "RECONCILING" 0 Stateful true false
+    49 Reconciling "RECONCILING" 0 Stateful true true
         "RTS 6 Art. 17" "Venue orders are not yet matched with ours."
     50 AuditBackpressure "AUDIT_BACKPRESSURE" 99 Stateful false true
         "own" "The audit log has no room: what cannot be logged is not released."

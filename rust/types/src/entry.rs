@@ -284,7 +284,7 @@ mod tests {
                     reason: a,
                 })
             }),
-            (1..8u8, any::<u32>(), any::<[u8; 16]>(), text()).prop_map(
+            (1..9u8, any::<u32>(), any::<[u8; 16]>(), text()).prop_map(
                 |(k, handle, salt, name)| {
                     let kind = RegisterKind::from_code(k).unwrap();
                     Body::Register(Register { kind, handle, parent: 1, salt, name })
@@ -336,8 +336,14 @@ mod tests {
                 LimitActivate { version, parts: 1, first_part: 2, sha256 }
             )),
             (any::<[u8; 16]>(), text()).prop_map(|(salt, text)| Body::Note(Note { salt, text })),
-            (any::<u32>(), 0..3u8)
-                .prop_map(|(instrument, phase)| Body::Session(Session { instrument, phase })),
+            (any::<u32>(), 0..8u8).prop_map(|(handle, phase)| Body::Session(Session {
+                kind: SessionKind::Instrument,
+                handle,
+                phase: Phase::from_code(phase).unwrap(),
+            })),
+            (any::<u32>(), 0..i64::MAX, text()).prop_map(|(account, qty, actor)| Body::Locate(
+                Locate { account, instrument: 2, qty, actor }
+            )),
             Just(Body::Schema(schema_json())),
         ]
     }

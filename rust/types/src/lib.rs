@@ -15,8 +15,8 @@ mod scope;
 
 pub use body::{
     Alias, AliasKind, Body, Close, Config, ConfigKind, EntryType, Gap, Genesis, Kill,
-    LimitActivate, Note, Recovery, RecoveryCause, Reference, Register, RegisterKind, ReleaseDenied,
-    Resume, Session, reference_flag,
+    LimitActivate, Locate, Note, Phase, Recovery, RecoveryCause, Reference, Register, RegisterKind,
+    ReleaseDenied, Resume, Session, SessionKind, reference_flag,
 };
 pub use codec::DecodeError;
 pub use control::{CONTROLS, Control, ControlInfo, Reasons, Stage};

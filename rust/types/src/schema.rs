@@ -164,7 +164,12 @@ fn fields(kind: EntryType) -> Fields {
             ("approver", "str"),
             ("reason", "str"),
         ],
-        EntryType::Session => &[("instrument", "u32"), ("phase", "u8"), ("zero", "bytes[3]")],
+        EntryType::Locate => {
+            &[("account", "u32"), ("instrument", "u32"), ("qty", "i64"), ("actor", "str")]
+        }
+        EntryType::Session => {
+            &[("handle", "u32"), ("phase", "u8"), ("kind", "u8"), ("zero", "bytes[2]")]
+        }
         EntryType::Tick => &[],
         EntryType::ReleaseDenied => &[
             ("order_seq", "u64"),

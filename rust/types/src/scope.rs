@@ -47,18 +47,21 @@ pub enum ScopeKind {
     Instrument = 5,
     /// A venue.
     Venue = 6,
+    /// A session over which strategies send.
+    Session = 8,
 }
 
 /// A word that names no kind of scope.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "`{0}` is no kind of scope; use firm, desk, customer, account, strategy, instrument, venue"
+    "`{0}` is no kind of scope; use firm, desk, customer, account, strategy, instrument, \
+     venue, session"
 )]
 pub struct UnknownScopeKind(pub String);
 
 impl ScopeKind {
     /// All kinds, in code order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Firm,
         Self::Desk,
         Self::Customer,
@@ -66,11 +69,12 @@ impl ScopeKind {
         Self::Strategy,
         Self::Instrument,
         Self::Venue,
+        Self::Session,
     ];
 
-    /// The kind with this code, if there is one.
+    /// The kind with this code, if there is one. Codes are those of [`crate::RegisterKind`].
     pub fn from_code(code: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(code)).copied()
+        Self::ALL.into_iter().find(|kind| *kind as u8 == code)
     }
 
     /// The lower-case name.
@@ -83,6 +87,7 @@ impl ScopeKind {
             Self::Strategy => "strategy",
             Self::Instrument => "instrument",
             Self::Venue => "venue",
+            Self::Session => "session",
         }
     }
 }
@@ -134,11 +139,13 @@ pub enum Level {
     Firm = 7,
     /// The venue.
     Venue = 8,
+    /// The session over which the strategy sends.
+    Session = 9,
 }
 
 impl Level {
     /// All levels, in code order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Order,
         Self::Instrument,
         Self::Account,
@@ -148,6 +155,7 @@ impl Level {
         Self::Desk,
         Self::Firm,
         Self::Venue,
+        Self::Session,
     ];
 
     /// The level with this code, if there is one.
@@ -167,6 +175,7 @@ impl Level {
             Self::Desk => "desk",
             Self::Firm => "firm",
             Self::Venue => "venue",
+            Self::Session => "session",
         }
     }
 }

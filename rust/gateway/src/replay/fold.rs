@@ -10,8 +10,8 @@ use cwts_feeds::synth::Label;
 use cwts_risk::Engine;
 use cwts_risk::limits::ReferenceSource;
 use cwts_types::{
-    Body, Entry, Header, Kill, KillState, Order, OrderKind, Reference, Register, RegisterKind,
-    Scope, Session, entry_flag, producer, reference_flag,
+    Body, Entry, Header, Kill, KillState, Order, OrderKind, Phase, Reference, Register,
+    RegisterKind, Scope, Session, SessionKind, entry_flag, producer, reference_flag,
 };
 use rustc_hash::FxHashMap;
 
@@ -235,9 +235,15 @@ impl<'o> Fold<'o> {
                 self.change(event, instrument)?;
             }
             EventKind::State => {
-                let phase = u8::try_from(event.qty).unwrap_or(2).min(2);
-                let body = Body::Session(Session { instrument, phase });
-                self.push(body, producer::REPLAY, event.ts_ns)?;
+                let code = u8::try_from(event.qty).ok();
+                let phase = code.and_then(Phase::from_code);
+                let phase = phase.filter(|p| p.fits(SessionKind::Instrument));
+                let session = Session {
+                    kind: SessionKind::Instrument,
+                    handle: instrument,
+                    phase: phase.unwrap_or(Phase::Halted),
+                };
+                self.push_and_step_at(Body::Session(session), event.ts_ns)?;
             }
             EventKind::Clock => {
                 self.push_and_step_at(Body::Tick, event.ts_ns)?;

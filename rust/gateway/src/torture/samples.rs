@@ -10,9 +10,9 @@ use cwts_audit::{
 };
 use cwts_types::{
     Alias, AliasKind, Body, Close, Config, ConfigKind, Decision, Entry, Exec, Gap, Genesis, Header,
-    Kill, KillState, LimitActivate, NO_CONTROL, Note, Order, Reasons, Reference, Register,
-    RegisterKind, ReleaseDenied, Resume, Scope, Session, Verdict, exec_type, producer,
-    reference_flag, schema_json,
+    Kill, KillState, LimitActivate, Locate, NO_CONTROL, Note, Order, Phase, Reasons, Reference,
+    Register, RegisterKind, ReleaseDenied, Resume, Scope, Session, SessionKind, Verdict, exec_type,
+    producer, reference_flag, schema_json,
 };
 
 use crate::firm;
@@ -194,7 +194,7 @@ fn bodies() -> Vec<Body> {
             luld_hi: 0,
             ts: START_NS,
         }),
-        Body::Session(Session { instrument: 1, phase: 1 }),
+        Body::Session(Session { kind: SessionKind::Instrument, handle: 1, phase: Phase::Trading }),
         Body::Tick,
         Body::Order(order(11), Vec::new()),
         Body::Decision(decision(12), Vec::new()),
@@ -221,6 +221,7 @@ fn bodies() -> Vec<Body> {
             approver: "ben".to_owned(),
             reason: "reviewed".to_owned(),
         }),
+        Body::Locate(Locate { account: 1, instrument: 1, qty: 100, actor: "anna".to_owned() }),
         Body::Gap(Gap { producer: producer::API, count: 3, from_ns: 1, to_ns: 2 }),
         Body::Note(Note { salt: [4; 16], text: "desk A opened".to_owned() }),
     ]

@@ -4,12 +4,18 @@
 //! unlimited must be written out as `"none"`. Money limits are in the firm's base currency.
 
 mod parse;
+mod rules;
 mod section;
+mod section_rules;
 mod value;
 
 use std::collections::BTreeMap;
 
 pub use parse::{parse, utf8};
+pub use rules::{
+    Aggregates, Auction, ControlRules, LossLimit, PriceMove, SessionLimits, VenueLimits,
+    WindowNotional, type_bit,
+};
 pub use section::nearest;
 
 /// Largest limits file.
@@ -191,6 +197,8 @@ pub struct NodeLimits {
     pub credit: Limit,
     /// Working notional.
     pub max_open_notional: Limit,
+    /// Sums and counts over its orders.
+    pub aggregates: Aggregates,
     /// Symbols.
     pub restricted: Restricted,
 }
@@ -214,14 +222,29 @@ pub struct AccountLimits {
     pub duplicate_order: Option<Duplicates>,
     /// Default position limit of its instruments.
     pub max_position: PositionLimit,
-    /// Position limits by symbol.
-    pub instrument: BTreeMap<String, PositionLimit>,
+    /// Quantity of a day in each of its instruments.
+    pub daily_qty: Limit,
+    /// Cash that margin is taken from.
+    pub cash: Limit,
+    /// Sums and counts over its orders.
+    pub aggregates: Aggregates,
+    /// What is said of single symbols.
+    pub instrument: BTreeMap<String, HoldingRules>,
     /// Symbols.
     pub restricted: Restricted,
 }
 
-/// Limits of a strategy.
+/// Limits of an account in one instrument.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HoldingRules {
+    /// Largest position.
+    pub max_position: PositionLimit,
+    /// Quantity of a day.
+    pub daily_qty: Limit,
+}
+
+/// Limits of a strategy.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct StrategyLimits {
     /// Largest order.
     pub max_order_qty: Limit,
@@ -229,6 +252,20 @@ pub struct StrategyLimits {
     pub max_order_notional: Limit,
     /// Messages.
     pub message_rate: RateLimit,
+    /// Messages, refused ones too.
+    pub attempt_rate: RateLimit,
+    /// Fills that switch the strategy off.
+    pub repeated_execution: Option<Rate>,
+    /// Session over which it sends.
+    pub session: Option<String>,
+    /// Accounts that it may trade; all if not said.
+    pub accounts: Option<Vec<String>>,
+    /// Groups of instruments that it may trade; all if not said.
+    pub groups: Option<Vec<String>>,
+    /// Order types and times in force, as bits of [`type_bit`]; all if not said.
+    pub types: Option<u32>,
+    /// Sums and counts over its orders.
+    pub aggregates: Aggregates,
 }
 
 /// What is said of an instrument, or of a group as the default of its instruments.
@@ -258,6 +295,24 @@ pub struct InstrumentLimits {
     pub price_collar: Option<Collar>,
     /// Messages.
     pub message_rate: RateLimit,
+    /// Smallest order.
+    pub min_order_qty: Limit,
+    /// Smallest order by notional.
+    pub min_order_notional: Limit,
+    /// Band around the reference of one period ago.
+    pub price_move: Option<PriceMove>,
+    /// Whether orders pass while the instrument or its venue is halted.
+    pub trades_halted: Option<bool>,
+    /// Phases in which orders pass, as bits of [`cwts_types::Phase`].
+    pub phases: Option<u32>,
+    /// Rules of auctions.
+    pub auction: Option<Auction>,
+    /// Order types and times in force, as bits of [`type_bit`]; all if not said.
+    pub types: Option<u32>,
+    /// Whether Reg SHO holds: marks, locates and the short-sale restriction.
+    pub reg_sho: Option<bool>,
+    /// Part of the notional that counts against cash, 1/100 %.
+    pub margin_bps: Option<i64>,
 }
 
 impl InstrumentLimits {
@@ -281,6 +336,15 @@ impl InstrumentLimits {
             } else {
                 self.message_rate
             },
+            min_order_qty: self.min_order_qty.or(group.min_order_qty),
+            min_order_notional: self.min_order_notional.or(group.min_order_notional),
+            price_move: self.price_move.or(group.price_move),
+            trades_halted: self.trades_halted.or(group.trades_halted),
+            phases: self.phases.or(group.phases),
+            auction: self.auction.or(group.auction),
+            types: self.types.or(group.types),
+            reg_sho: self.reg_sho.or(group.reg_sho),
+            margin_bps: self.margin_bps.or(group.margin_bps),
         }
     }
 }
@@ -311,6 +375,18 @@ pub struct LimitsFile {
     pub accounts: BTreeMap<String, AccountLimits>,
     /// Strategies by name; `*` as for accounts.
     pub strategies: BTreeMap<String, StrategyLimits>,
+    /// Sessions by name.
+    pub sessions: BTreeMap<String, SessionLimits>,
+    /// Venues by name.
+    pub venues: BTreeMap<String, VenueLimits>,
+    /// How the gateway answers when limits come near.
+    pub control: ControlRules,
+    /// When the day ends: nanoseconds after midnight UTC.
+    pub day_roll_ns: u64,
+    /// Ids remembered for a day; none if not said.
+    pub duplicate_ids: Option<u64>,
+    /// Whether an account without cash has none, instead of no such limit.
+    pub buying_power: bool,
     /// Groups by name; `replay` serves instruments that a replay finds in its file.
     pub groups: BTreeMap<String, InstrumentLimits>,
     /// Instruments by symbol.
@@ -325,6 +401,16 @@ pub struct LimitsFile {
     pub replay: ReplayRules,
     /// Whether the file uses a key that only a replay may use, and which.
     pub replay_only: Option<&'static str>,
+}
+
+impl LimitsFile {
+    /// The sums and counts of every owner in the file.
+    pub fn aggregates(&self) -> impl Iterator<Item = &Aggregates> {
+        let nodes = self.desks.values().chain(self.customers.values()).chain([&self.firm]);
+        let nodes = nodes.map(|node| &node.aggregates);
+        let accounts = self.accounts.values().map(|account| &account.aggregates);
+        nodes.chain(accounts).chain(self.strategies.values().map(|s| &s.aggregates))
+    }
 }
 
 /// Name of the template that serves what a replay finds in its file.

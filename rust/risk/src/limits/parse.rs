@@ -6,8 +6,9 @@ use toml_edit::Document;
 
 use super::section::{Section, Sink};
 use super::{
-    ANY, AccountLimits, Collar, Counts, InstrumentLimits, LIMITS_BYTES_MAX, LimitErrors,
-    LimitsFile, NodeLimits, RateLimit, ReferenceSource, ReplayRules, Restricted, StrategyLimits,
+    ANY, AccountLimits, Collar, Counts, HoldingRules, InstrumentLimits, LIMITS_BYTES_MAX,
+    LimitErrors, LimitsFile, NodeLimits, RateLimit, ReferenceSource, ReplayRules, Restricted,
+    SessionLimits, StrategyLimits, VenueLimits,
 };
 
 /// Parses a limits file.
@@ -61,6 +62,9 @@ fn read(mut root: Section<'_>, sink: &mut Sink<'_>) -> LimitsFile {
         if let Some(currency) = firm.text("base_currency", sink) {
             currency.clone_into(&mut file.base_currency);
         }
+        file.day_roll_ns = firm.day_roll_ns("day_roll", sink).unwrap_or(0);
+        file.duplicate_ids = firm.duplicate_ids("duplicate_id", sink);
+        file.buying_power = firm.boolean("buying_power", sink).unwrap_or(false);
         file.firm = node(&mut firm, false, sink);
         firm.finish(sink);
     }
@@ -75,16 +79,30 @@ fn read(mut root: Section<'_>, sink: &mut Sink<'_>) -> LimitsFile {
         file.accounts.insert(name, account);
     }
     for (name, mut section) in sub(&mut root, "strategy", sink) {
-        let strategy = StrategyLimits {
-            max_order_qty: section.quantity("max_order_qty", sink),
-            max_order_notional: section.money("max_order_notional", sink),
-            message_rate: section.rate("message_rate", sink),
-        };
+        let strategy = strategy(&mut section, sink);
         if rate_counts_accepted(strategy.message_rate) {
             file.replay_only = Some("message_rate.counts");
         }
         section.finish(sink);
         file.strategies.insert(name, strategy);
+    }
+    for (name, mut section) in sub(&mut root, "session", sink) {
+        let session = SessionLimits {
+            message_rate: section.rate("message_rate", sink),
+            attempt_rate: section.rate("attempt_rate", sink),
+            cancel_on_disconnect: section.boolean("cancel_on_disconnect", sink).unwrap_or(false),
+        };
+        section.finish(sink);
+        file.sessions.insert(name, session);
+    }
+    for (name, mut section) in sub(&mut root, "venue", sink) {
+        let venue = VenueLimits { message_rate: section.rate("message_rate", sink) };
+        section.finish(sink);
+        file.venues.insert(name, venue);
+    }
+    if let Some(mut control) = root.section("control", sink) {
+        file.control = control.control_rules(sink);
+        control.finish(sink);
     }
     for (key, target) in [("group", &mut file.groups), ("instrument", &mut file.instruments)] {
         for (name, mut section) in sub(&mut root, key, sink) {
@@ -162,7 +180,26 @@ fn node(section: &mut Section<'_>, has_desk: bool, sink: &mut Sink<'_>) -> NodeL
         desk: if has_desk { section.text("desk", sink).map(str::to_owned) } else { None },
         credit: section.money("credit", sink),
         max_open_notional: section.money("max_open_notional", sink),
+        aggregates: section.node_aggregates(sink),
         restricted: restricted(section, sink),
+    }
+}
+
+fn strategy(section: &mut Section<'_>, sink: &mut Sink<'_>) -> StrategyLimits {
+    StrategyLimits {
+        max_order_qty: section.quantity("max_order_qty", sink),
+        max_order_notional: section.money("max_order_notional", sink),
+        message_rate: section.rate("message_rate", sink),
+        attempt_rate: section.rate("attempt_rate", sink),
+        repeated_execution: match section.rate("repeated_execution", sink) {
+            RateLimit::At(rate) => Some(rate),
+            RateLimit::Unset | RateLimit::Unlimited => None,
+        },
+        session: section.text("session", sink).map(str::to_owned),
+        accounts: section.names("accounts", sink),
+        groups: section.names("groups", sink),
+        types: section.types("types", sink),
+        aggregates: section.strategy_aggregates(sink),
     }
 }
 
@@ -186,14 +223,20 @@ fn account(section: &mut Section<'_>, sink: &mut Sink<'_>) -> AccountLimits {
         message_rate: section.rate("message_rate", sink),
         duplicate_order: section.duplicates("duplicate_order", sink),
         max_position: section.position("max_position", sink),
+        daily_qty: section.quantity("daily_qty", sink),
+        cash: section.money("cash", sink),
+        aggregates: section.account_aggregates(sink),
         instrument: BTreeMap::new(),
         restricted: restricted(section, sink),
     };
     if let Some(mut by_symbol) = section.section("instrument", sink) {
         for (symbol, mut inner) in by_symbol.sections(sink) {
-            let limit = inner.position("max_position", sink);
+            let rules = HoldingRules {
+                max_position: inner.position("max_position", sink),
+                daily_qty: inner.quantity("daily_qty", sink),
+            };
             inner.finish(sink);
-            out.instrument.insert(symbol.to_owned(), limit);
+            out.instrument.insert(symbol.to_owned(), rules);
         }
     }
     out
@@ -215,6 +258,17 @@ fn instrument(section: &mut Section<'_>, has_group: bool, sink: &mut Sink<'_>) -
         max_order_notional: section.money("max_order_notional", sink),
         price_collar: collar(section, sink),
         message_rate: section.rate("message_rate", sink),
+        min_order_qty: section.quantity("min_order_qty", sink),
+        min_order_notional: section.money("min_order_notional", sink),
+        price_move: section.price_move("price_move", sink),
+        trades_halted: section
+            .choice("on_halt", &["deny", "allow"], sink)
+            .map(|word| word == "allow"),
+        phases: section.phases("phases", sink),
+        auction: section.auction("auction", sink),
+        types: section.types("types", sink),
+        reg_sho: section.boolean("reg_sho", sink),
+        margin_bps: section.percent_bps("margin", PERCENT_BPS_MAX, sink),
     }
 }
 
@@ -257,6 +311,19 @@ fn check_names(file: &LimitsFile, root: &toml_edit::Table, sink: &mut Sink<'_>) 
         let customer = account.customer.as_ref();
         if let Some(customer) = customer.filter(|c| !file.customers.contains_key(*c)) {
             missing(&["account", name, "customer"], customer, "[customer]");
+        }
+    }
+    for (name, strategy) in &file.strategies {
+        let path = |key| ["strategy", name.as_str(), key];
+        if let Some(s) = strategy.session.as_ref().filter(|s| !file.sessions.contains_key(*s)) {
+            missing(&path("session"), s, "[session]");
+        }
+        let known = |accounts: &&String| !file.accounts.contains_key(*accounts);
+        for account in strategy.accounts.iter().flatten().filter(known) {
+            missing(&path("accounts"), account, "[account]");
+        }
+        for group in strategy.groups.iter().flatten().filter(|g| !file.groups.contains_key(*g)) {
+            missing(&path("groups"), group, "[group]");
         }
     }
     for (symbol, instrument) in &file.instruments {
@@ -313,6 +380,8 @@ fn position(root: &toml_edit::Table, path: &[&str]) -> usize {
 const REFERENCES: [&str; 4] = ["last_trade", "external", "mid", "column"];
 /// 1,000 %: wider than that is no collar.
 const BPS_MAX: i64 = 100_000;
+/// 1,000 %: margin beyond the notional is possible, more than that is a slip.
+const PERCENT_BPS_MAX: i64 = 100_000;
 /// Largest contract multiplier.
 const MULTIPLIER_MAX: i64 = 1_000_000_000;
 
@@ -360,7 +429,7 @@ deny = ["XYZ"]
         let account = &file.accounts["ACC1"];
         assert_eq!(account.max_order_qty, Limit::At(1_000));
         assert_eq!(account.credit, Limit::Unset);
-        assert_eq!(account.instrument["AAPL"].short, Limit::At(7));
+        assert_eq!(account.instrument["AAPL"].max_position.short, Limit::At(7));
         assert!(file.restricted.refuses("XYZ") && !file.restricted.refuses("AAPL"));
         assert_eq!(file.groups["us"].tick_e9, Some(10_000_000));
         assert_eq!(file.replay_only, None);
@@ -383,8 +452,8 @@ deny = ["XYZ"]
     }
 
     #[test]
-    fn a_control_that_is_not_enforced_yet_is_refused_not_ignored() {
-        let found = errors("schema = 1\n[firm]\ndaily_notional = \"5\"\n");
+    fn a_key_of_a_later_release_is_refused_not_ignored() {
+        let found = errors("schema = 1\n[strategy.s]\nmodel_gate = \"5\"\n");
         assert!(found[0].contains("not enforced in this release"), "{found:?}");
     }
 

@@ -49,7 +49,7 @@ impl<'d> Section<'d> {
         self.table.get(key)
     }
 
-    fn value(&mut self, key: &'static str, sink: &mut Sink<'_>) -> Option<&'d Value> {
+    pub(super) fn value(&mut self, key: &'static str, sink: &mut Sink<'_>) -> Option<&'d Value> {
         let item = self.item(key)?;
         let value = item.as_value();
         if value.is_none() {
@@ -58,7 +58,7 @@ impl<'d> Section<'d> {
         value
     }
 
-    fn wrong(&self, sink: &mut Sink<'_>, key: &str, message: impl Into<String>) {
+    pub(super) fn wrong(&self, sink: &mut Sink<'_>, key: &str, message: impl Into<String>) {
         sink.push(self.at(key), &self.key(key), message);
     }
 
@@ -375,30 +375,4 @@ const NAME_BYTES_MAX: usize = 64;
 /// Equal orders that a ring has to remember.
 const DUPLICATES_MAX: i64 = 1_024;
 /// Keys of later releases: to accept one without enforcing it would be a lie.
-const LATER: &[&str] = &[
-    "approval",
-    "concentration",
-    "control",
-    "daily_notional",
-    "daily_orders",
-    "daily_qty",
-    "day_roll",
-    "drawdown",
-    "groups",
-    "locate",
-    "loss_limit",
-    "max_open_orders",
-    "min_notional",
-    "min_order_notional",
-    "min_order_qty",
-    "model_gate",
-    "net_exposure",
-    "operator",
-    "price_move",
-    "repeated_execution",
-    "session",
-    "types",
-    "accounts",
-    "window_notional",
-    "staged",
-];
+const LATER: &[&str] = &["approval", "model_gate"];

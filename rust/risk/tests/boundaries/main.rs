@@ -4,10 +4,14 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod kills;
+mod latches;
+mod markets;
 mod nodes;
+mod owners;
 mod prices;
 mod records;
 mod sizes;
+mod sums;
 mod windows;
 
 use common::{Firm, Limits, PX};
@@ -70,21 +74,54 @@ const TABLE: &[(Control, Tests)] = &[
     (Control::Malformed, &[records::malformed, records::malformed_replace]),
     (Control::ArithmeticOverflow, &[nodes::arithmetic_overflow]),
     (Control::MaxOrderQty, &[sizes::max_order_qty]),
+    (Control::MinOrderQty, &[markets::min_order_qty]),
     (Control::LotSize, &[sizes::lot_size]),
     (Control::TickSize, &[sizes::tick_size]),
     (Control::MaxOrderNotional, &[sizes::max_order_notional]),
+    (Control::MinOrderNotional, &[markets::min_order_notional]),
     (Control::PriceCollar, &[prices::price_collar]),
     (Control::ReferenceMissing, &[prices::reference_missing]),
     (Control::ReferenceStale, &[prices::reference_stale]),
+    (Control::PriceMove, &[markets::price_move]),
+    (Control::LuldBand, &[markets::luld_band]),
+    (Control::InstrumentHalted, &[markets::instrument_halted]),
+    (Control::MarketWideHalt, &[markets::market_wide_halt]),
+    (Control::SessionClosed, &[markets::session_closed]),
+    (Control::AuctionRule, &[markets::auction_rule]),
+    (Control::OrderTypeNotAllowed, &[markets::order_type_not_allowed]),
     (Control::RestrictedInstrument, &[records::restricted_instrument]),
+    (Control::NotPermitted, &[owners::not_permitted]),
+    (Control::ShortMark, &[owners::short_mark]),
+    (Control::ShortSaleRestriction, &[markets::short_sale_restriction]),
+    (
+        Control::Locate,
+        &[owners::locate_is_the_most_that_is_sold_short, owners::locate_rolls_with_the_day],
+    ),
     (Control::UnknownOrder, &[records::unknown_order]),
     (Control::MessageRate, &[windows::message_rate, windows::message_rate_counts_cancels]),
+    (Control::AttemptRate, &[owners::attempt_rate]),
+    (Control::DuplicateId, &[owners::duplicate_id, owners::duplicate_id_of_the_day]),
     (Control::DuplicateOrder, &[windows::duplicate_order]),
+    (Control::RepeatedExecution, &[latches::repeated_execution]),
+    (Control::WindowNotional, &[sums::window_notional]),
     (Control::MaxPosition, &[nodes::max_position]),
+    (Control::MaxOpenOrders, &[sums::max_open_orders]),
     (Control::MaxOpenNotional, &[nodes::max_open_notional]),
     (Control::CreditLimit, &[nodes::credit_limit, nodes::credit_counts_what_is_held]),
+    (Control::NetExposure, &[sums::net_exposure]),
+    (Control::Concentration, &[sums::concentration]),
+    (Control::DailyNotional, &[sums::daily_notional]),
+    (Control::DailyQty, &[sums::daily_qty]),
+    (Control::DailyOrders, &[sums::daily_orders]),
+    (Control::BuyingPower, &[sums::buying_power]),
+    (Control::LossLimit, &[latches::loss_limit, latches::a_loss_latches_until_lifted]),
+    (Control::Drawdown, &[latches::drawdown]),
+    (Control::SelfTrade, &[owners::self_trade]),
+    (Control::ReduceOnlyWouldIncrease, &[owners::reduce_only]),
     (Control::KillReduceOnly, &[kills::kill_reduce_only]),
     (Control::KillHalted, &[kills::kill_halted]),
+    (Control::SlowDown, &[sums::slow_down]),
+    (Control::Reconciling, &[markets::reconciling]),
 ];
 
 /// Enforced by the gateway, in front of the engine.

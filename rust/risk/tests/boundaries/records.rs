@@ -121,7 +121,7 @@ pub(crate) fn malformed() {
         priced(5, PX),
         priced(4, PX),
         priced(0x92, PX),
-        Order { flags: 63, ..good },
+        Order { flags: 62, ..good },
         Order { side: 2, ..good },
         Order { side: 5, ..good },
         Order { side: 6, ..good },
@@ -170,7 +170,8 @@ pub(crate) fn malformed() {
             assert_accepted(&firm.decide(&order));
         }
     }
-    let outcome = firm.decide(&priced(2, i64::MIN));
+    let order = Order { order_id: firm.id(), ..priced(2, i64::MIN) };
+    let outcome = firm.decide(&order);
     assert_refused(&outcome, Control::Malformed, (Level::Order, 0), (0, 0));
 }
 

@@ -1,7 +1,8 @@
 //! Fixtures that the risk tests share: a limits file built key by key, and a small firm.
 //!
 //! The firm: desk `d` over customers `c` and `e`; accounts `A` and `B` of `c`, `C` of `e`, `D` of
-//! nobody; strategies `s` and `t`; instruments `I` and `J` on venue `V`.
+//! nobody; strategies `s` and `t`; instruments `I` and `J` on venue `V`; session
+//! `X`, over which nobody sends unless the limits say so.
 #![allow(clippy::unwrap_used, reason = "a fixture that fails is a failed test")]
 #![allow(dead_code, unreachable_pub, reason = "every test file uses another part of it")]
 
@@ -9,8 +10,8 @@ use std::collections::BTreeMap;
 
 use cwts_risk::{Engine, ExecEffect, Outcome};
 use cwts_types::{
-    Control, Exec, Kill, KillState, Level, Order, OrderKind, Reasons, Register, RegisterKind,
-    Resume, Scope, Verdict, exec_type,
+    Body, Control, Entry, Exec, Header, Kill, KillState, Level, Order, OrderKind, Phase, Reasons,
+    Reference, Register, RegisterKind, Resume, Scope, Session, SessionKind, Verdict, exec_type,
 };
 use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 
@@ -31,6 +32,8 @@ pub const S: u32 = 1;
 pub const T: u32 = 2;
 pub const I: u32 = 1;
 pub const J: u32 = 2;
+pub const V: u32 = 1;
+pub const X: u32 = 1;
 
 /// A limits file, key by key.
 #[derive(Debug, Clone)]
@@ -98,9 +101,10 @@ pub fn registration(kind: RegisterKind, handle: u32, parent: u32, name: &str) ->
 
 /// Every registration of the firm, parents first.
 pub fn registrations() -> Vec<Register> {
-    use RegisterKind::{Account, Customer, Desk, Instrument, Strategy, Venue};
+    use RegisterKind::{Account, Customer, Desk, Instrument, Session, Strategy, Venue};
     vec![
         registration(Venue, 1, 0, "V"),
+        registration(Session, X, 0, "X"),
         registration(Desk, 1, 0, "d"),
         registration(Customer, 1, 1, "c"),
         registration(Customer, 2, 1, "e"),
@@ -140,6 +144,30 @@ impl Firm {
             engine.register(&row).unwrap();
         }
         Self { engine, ts: START, next_id: 1, next_exec: 1 }
+    }
+
+    /// Puts other limits in force.
+    pub fn activate(&mut self, limits: &Limits) {
+        let version = self.engine.limits_version() + 1;
+        self.engine.activate(version, limits.text().as_bytes()).unwrap();
+    }
+
+    /// Takes any entry in, at the firm's time.
+    pub fn entry(&mut self, body: Body) {
+        let header = Header { utc_ns: self.ts as i64, ..Header::default() };
+        self.engine.step(7, &Entry { header, body }).unwrap();
+    }
+
+    pub fn phase(&mut self, kind: SessionKind, phase: Phase) {
+        self.entry(Body::Session(Session { kind, handle: 1, phase }));
+    }
+
+    /// A reference of instrument `I` without a price, as `with` completes it.
+    pub fn market(&mut self, with: impl FnOnce(&mut Reference)) {
+        let ts = self.ts;
+        let mut body = Reference { instrument: I, flags: 2, ts, ..Reference::default() };
+        with(&mut body);
+        self.entry(Body::Reference(body));
     }
 
     pub fn id(&mut self) -> u64 {

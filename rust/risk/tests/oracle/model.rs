@@ -402,6 +402,7 @@ impl Model {
             });
             flag(29, equal.count() >= max);
         }
+        flag(45, ask.flags & 1 != 0 && !reduces);
         flag(46, kill & 1 != 0 && !reduces);
         flag(47, kill & 4 != 0 || (kill & 2 != 0 && !reduces));
         bits

@@ -2,8 +2,8 @@
 
 use super::{
     Alias, AliasKind, Body, Close, Config, ConfigKind, EntryType, Gap, Genesis, Kill,
-    LimitActivate, Note, Recovery, RecoveryCause, Reference, Register, RegisterKind, ReleaseDenied,
-    Resume, Session, reference_flag,
+    LimitActivate, Locate, Note, Phase, Recovery, RecoveryCause, Reference, Register, RegisterKind,
+    ReleaseDenied, Resume, Session, SessionKind, reference_flag,
 };
 use crate::Control;
 use crate::codec::{DecodeError, Reader};
@@ -68,14 +68,14 @@ impl Body {
                     reason: r.text("reason")?,
                 })
             }
-            EntryType::Session => {
+            EntryType::Locate => {
+                let account = r.u32("account")?;
                 let instrument = r.u32("instrument")?;
-                let phase = r.u8("phase")?;
-                let phase =
-                    r.value((phase <= 2).then_some(phase), 1, "phase", phase.into(), "0 to 2")?;
-                r.zero(3, "reserved")?;
-                Self::Session(Session { instrument, phase })
+                let qty = r.i64("qty")?;
+                let qty = r.value((qty >= 0).then_some(qty), 8, "qty", qty as u64, "0 or more")?;
+                Self::Locate(Locate { account, instrument, qty, actor: r.text("actor")? })
             }
+            EntryType::Session => Self::Session(decode_session(r)?),
             EntryType::Tick => Self::Tick,
             EntryType::ReleaseDenied => {
                 let order_seq = r.u64("order_seq")?;
@@ -248,9 +248,20 @@ fn decode_config(r: &mut Reader<'_>) -> Result<Config, DecodeError> {
     Ok(Config { kind, part, parts, text: r.blob("text")? })
 }
 
+fn decode_session(r: &mut Reader<'_>) -> Result<Session, DecodeError> {
+    let handle = r.u32("handle")?;
+    let code = r.u8("phase")?;
+    let phase = r.value(Phase::from_code(code), 1, "phase", code.into(), "0 to 8")?;
+    let code = r.u8("kind")?;
+    let kind = SessionKind::from_code(code).filter(|kind| phase.fits(*kind));
+    let kind = r.value(kind, 1, "kind", code.into(), "0 to 2, and one that has the phase")?;
+    r.zero(2, "reserved")?;
+    Ok(Session { kind, handle, phase })
+}
+
 fn decode_register(r: &mut Reader<'_>) -> Result<Register, DecodeError> {
     let code = r.u8("kind")?;
-    let kind = r.value(RegisterKind::from_code(code), 1, "kind", code.into(), "1 to 7")?;
+    let kind = r.value(RegisterKind::from_code(code), 1, "kind", code.into(), "1 to 8")?;
     r.zero(3, "reserved")?;
     Ok(Register {
         kind,

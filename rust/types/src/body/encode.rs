@@ -85,9 +85,15 @@ impl Body {
                 put_blob(out, b.approver.as_bytes());
                 put_blob(out, b.reason.as_bytes());
             }
-            Self::Session(b) => {
+            Self::Locate(b) => {
+                out.extend_from_slice(&b.account.to_le_bytes());
                 out.extend_from_slice(&b.instrument.to_le_bytes());
-                out.extend_from_slice(&[b.phase, 0, 0, 0]);
+                out.extend_from_slice(&b.qty.to_le_bytes());
+                put_blob(out, b.actor.as_bytes());
+            }
+            Self::Session(b) => {
+                out.extend_from_slice(&b.handle.to_le_bytes());
+                out.extend_from_slice(&[b.phase as u8, b.kind as u8, 0, 0]);
             }
             Self::Tick => {}
             Self::ReleaseDenied(b) => {

@@ -5,6 +5,9 @@ use crate::scope::{KillState, Scope, ScopeKind};
 
 mod decode;
 mod encode;
+mod phase;
+
+pub use phase::{Phase, SessionKind};
 
 macro_rules! entry_types {
     ($($code:literal $variant:ident $name:literal)*) => {
@@ -52,6 +55,7 @@ entry_types! {
     0x23 LimitActivate "LIMIT_ACTIVATE"
     0x25 Kill "KILL"
     0x26 Resume "RESUME"
+    0x28 Locate "LOCATE"
     0x29 Session "SESSION"
     0x2A Tick "TICK"
     0x2B ReleaseDenied "RELEASE_DENIED"
@@ -157,8 +161,14 @@ pub mod reference_flag {
     pub const EXTERNAL: u32 = 2;
     /// The price is the middle of bid and ask; nobody traded or set it.
     pub const MID: u32 = 4;
+    /// The short-sale restriction of Reg SHO 201 is on from here on.
+    pub const SHORT_RESTRICTED: u32 = 8;
+    /// It is off from here on.
+    pub const SHORT_FREE: u32 = 16;
+    /// There is no limit-up limit-down band from here on.
+    pub const NO_BAND: u32 = 32;
     /// All bits in use.
-    pub const ALL: u32 = 7;
+    pub const ALL: u32 = 63;
 }
 
 /// A reference price; 0 in a price field means that it is not known.
@@ -235,13 +245,28 @@ pub struct Resume {
     pub reason: String,
 }
 
-/// The trading state of an instrument.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Session {
+/// Shares that somebody found to borrow: what may be sold short today.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Locate {
+    /// Account handle.
+    pub account: u32,
     /// Instrument handle.
     pub instrument: u32,
-    /// 0 quoting, 1 trading, 2 halted.
-    pub phase: u8,
+    /// Located for the day in all, the instrument's smallest unit; not below zero.
+    pub qty: i64,
+    /// Who says so.
+    pub actor: String,
+}
+
+/// The trading state of an instrument or a venue, or whether a session is up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Session {
+    /// Whose.
+    pub kind: SessionKind,
+    /// Handle of the kind.
+    pub handle: u32,
+    /// What it is in from here on.
+    pub phase: Phase,
 }
 
 /// An accepted order was not released after all.
@@ -298,6 +323,8 @@ pub enum RegisterKind {
     Venue = 6,
     /// A person or algorithm.
     Actor = 7,
+    /// A session over which strategies send.
+    Session = 8,
 }
 
 impl RegisterKind {
@@ -311,6 +338,7 @@ impl RegisterKind {
             5 => Self::Instrument,
             6 => Self::Venue,
             7 => Self::Actor,
+            8 => Self::Session,
             _ => return None,
         })
     }
@@ -374,7 +402,9 @@ pub enum Body {
     Kill(Kill),
     /// A hold is lifted.
     Resume(Resume),
-    /// The trading state of an instrument.
+    /// Shares located.
+    Locate(Locate),
+    /// The trading state of an instrument or venue, or a session's.
     Session(Session),
     /// Time passes.
     Tick,
@@ -405,6 +435,7 @@ impl Body {
             Self::LimitActivate(_) => EntryType::LimitActivate,
             Self::Kill(_) => EntryType::Kill,
             Self::Resume(_) => EntryType::Resume,
+            Self::Locate(_) => EntryType::Locate,
             Self::Session(_) => EntryType::Session,
             Self::Tick => EntryType::Tick,
             Self::ReleaseDenied(_) => EntryType::ReleaseDenied,
