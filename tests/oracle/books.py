@@ -71,28 +71,24 @@ class Cell:
 
     pos: int = 0
     cost: int = 0
-    realised: int = 0
+    cash: int = 0
+    """Sales less purchases."""
+    last: int = 0
+    """The price of the last fill."""
 
     def trade(self, signed: int, px: int, unit: Unit) -> None:
         """A fill of so many (negative: sold) at a price."""
+        self.last = px
+        self.cash -= unit.signed(px * signed)
         closing = min(abs(signed), abs(self.pos)) if signed * self.pos < 0 else 0
         if closing:
-            left = -(-self.cost * (abs(self.pos) - closing) // abs(self.pos))
-            gain = unit.money(abs(px) * closing) - (self.cost - left)
-            self.realised += gain if self.pos > 0 else -gain
-            self.cost = left
-            self.pos += closing if signed > 0 else -closing
-        opening = abs(signed) - closing
-        if opening:
-            self.cost += unit.money(abs(px) * opening)
-            self.pos += opening if signed > 0 else -opening
+            self.cost = -(-self.cost * (abs(self.pos) - closing) // abs(self.pos))
+        self.cost += unit.money(abs(px) * (abs(signed) - closing))
+        self.pos += signed
 
     def result(self, mark: int | None, unit: Unit) -> int:
-        """Profit and loss since ever, at a reference price."""
-        if mark is None or not self.pos:
-            return self.realised
-        value = unit.money(abs(mark * self.pos)) - self.cost
-        return self.realised + (value if self.pos > 0 else -value)
+        """Profit and loss since ever, at a reference price, or at the last fill without one."""
+        return self.cash + unit.signed((self.last if mark is None else mark) * self.pos)
 
 
 @dataclass
@@ -107,36 +103,35 @@ class Watch:
     peak: int = 0
     loss_marks: int = 0
     fall_marks: int = 0
-    loss_since: int | None = None
-    """The last hold before it latched; None while it has not."""
-    fall_since: int | None = None
+    loss_latched: bool = False
+    fall_latched: bool = False
 
-    def see(self, result: int, last_hold: int, *, is_fill: bool) -> None:
+    def see(self, result: int, *, is_fill: bool) -> None:
         """The result after a fill, or at a mark."""
         today = result - self.base
         self.peak = max(self.peak, today)
         if self.loss is not None:
             breach = today < -self.loss
-            self.loss_marks = self.loss_marks + 1 if breach and not is_fill else 0
-            found = breach and (is_fill or self.loss_marks >= self.loss_confirm)
-            if found and self.loss_since is None:
-                self.loss_since = last_hold
+            self.loss_marks = self.loss_marks + 1 if breach else 0
+            if breach and (is_fill or self.loss_marks >= self.loss_confirm):
+                self.loss_latched = True
         if self.fall is not None:
             breach = self.peak - today > self.fall
-            self.fall_marks = self.fall_marks + 1 if breach and not is_fill else 0
-            found = breach and (is_fill or self.fall_marks >= self.fall_confirm)
-            if found and self.fall_since is None:
-                self.fall_since = last_hold
+            self.fall_marks = self.fall_marks + 1 if breach else 0
+            if breach and (is_fill or self.fall_marks >= self.fall_confirm):
+                self.fall_latched = True
 
-    def lift(self, hold: int) -> None:
+    @property
+    def is_latched(self) -> bool:
+        """Whether orders are refused for it."""
+        return self.loss_latched or self.fall_latched
+
+    def lift(self) -> None:
         """The hold that was made of it is lifted."""
-        if self.loss_since is not None and self.loss_since < hold:
-            self.loss_since = None
-        if self.fall_since is not None and self.fall_since < hold:
-            self.fall_since = None
+        self.loss_latched = self.fall_latched = False
 
     def roll(self, result: int) -> None:
         """A new day."""
         self.base, self.peak = result, 0
         self.loss_marks = self.fall_marks = 0
-        self.loss_since = self.fall_since = None
+        self.loss_latched = self.fall_latched = False

@@ -172,13 +172,14 @@ class Kill:
     scope_kind: int
     scope: int
     allow_reduce: bool = False
+    rank: int = 3
     actor: str = "risk.ana"
     reason: str = "drill"
 
     def body(self) -> bytes:
         head = struct.pack(
             "<QIBBBBI",
-            *(self.hold, self.epoch, self.state, self.scope_kind, 3, self.allow_reduce),
+            *(self.hold, self.epoch, self.state, self.scope_kind, self.rank, self.allow_reduce),
             self.scope,
         )
         return head + _text(self.actor) + _text(self.reason)

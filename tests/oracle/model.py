@@ -72,8 +72,7 @@ class Model:
         self.messages: dict[Scope, list[int]] = defaultdict(list)
         self.attempts: dict[Scope, list[int]] = defaultdict(list)
         self.fills: dict[int, list[int]] = defaultdict(list)
-        self.repeated: dict[int, int] = {}
-        self.last_hold = 0
+        self.repeated: set[int] = set()
         self.accepted: dict[Scope, list[tuple[int, int]]] = defaultdict(list)
         self.equal: dict[tuple[int, int, int, int, int], list[int]] = defaultdict(list)
         self.last_accepted: dict[int, int] = {}
@@ -214,19 +213,20 @@ class Model:
                 self.located[(entry.account, entry.instrument)] = entry.qty
             case Kill():
                 self.holds[entry.hold] = entry
-                self.last_hold = entry.hold
             case Resume():
                 self.resume(self.holds.pop(entry.hold))
             case _:
                 self.pass_time(entry.ts)
 
     def resume(self, hold: Kill) -> None:
-        """A hold is lifted, and with it the latches of its scope that it was made after."""
+        """A hold is lifted; with the gateway's own one the latches that it stands for."""
+        if (hold.actor, hold.rank) != ("gateway", 2):
+            return
         scope = (KINDS[hold.scope_kind], hold.scope)
         if scope in self.watches:
-            self.watches[scope].lift(hold.hold)
-        if scope[0] == "strategy" and self.repeated.get(scope[1], hold.hold) < hold.hold:
-            del self.repeated[scope[1]]
+            self.watches[scope].lift()
+        if scope[0] == "strategy":
+            self.repeated.discard(scope[1])
 
     def reference(self, entry: Reference) -> None:
         if self.markets[entry.instrument].take(entry) is None:
@@ -237,7 +237,7 @@ class Model:
             watch = self.watch(node)
             holds = any(i == entry.instrument and c.pos for i, c in self.held(node))
             if watch is not None and holds:
-                watch.see(self.result(node), self.last_hold, is_fill=False)
+                watch.see(self.result(node), is_fill=False)
 
     def execution(self, entry: Exec) -> None:
         if entry.exec_id and entry.exec_id in self.execs:
@@ -291,14 +291,14 @@ class Model:
         for node in [*nodes, ("strategy", order.strategy)]:
             watch = self.watch(node)
             if watch is not None:
-                watch.see(self.result(node), self.last_hold, is_fill=True)
+                watch.see(self.result(node), is_fill=True)
         rule = self.limit(("strategy", order.strategy), "repeated_execution")
         if rule is not None:
             times = self.fills[order.strategy]
             times.append(self.t)
             recent = [t for t in times if t > self.t - duration(rule["window"])]
             if len(recent) >= rule["max"]:
-                self.repeated.setdefault(order.strategy, self.last_hold)
+                self.repeated.add(order.strategy)
 
     # Orders.
 

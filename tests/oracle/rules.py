@@ -63,6 +63,10 @@ class Unit:
         """Money for price times quantity, rounded up."""
         return -(-raw * self.over // self.under)
 
+    def signed(self, raw: int) -> int:
+        """The same with the price's sign, rounded away from zero."""
+        return self.money(raw) if raw > 0 else -self.money(-raw)
+
 
 class Rules:
     """A limits file; each question gives None where the file says nothing, or ``"none"``."""

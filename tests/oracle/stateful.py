@@ -243,12 +243,12 @@ def buying_power(ask: Ask) -> bool:
 
 def loss_limit(ask: Ask) -> bool:
     watches = [ask.model.watch(node) for node in [ask.strategy, *ask.nodes]]
-    return any(watch is not None and watch.loss_since is not None for watch in watches)
+    return any(watch is not None and watch.loss_latched for watch in watches)
 
 
 def drawdown(ask: Ask) -> bool:
     watches = [ask.model.watch(node) for node in [ask.strategy, *ask.nodes]]
-    return any(watch is not None and watch.fall_since is not None for watch in watches)
+    return any(watch is not None and watch.fall_latched for watch in watches)
 
 
 def self_trade(ask: Ask) -> bool:

@@ -143,12 +143,12 @@ def auction_rule(ask: Ask) -> bool:
     if "collar_bps" in rule:
         close = ask.market.prior_close
         lo, hi = band_of_bps(close, rule["collar_bps"])
-        outside = not close or (ask.priced and not lo <= ask.order.px <= hi)
+        outside = ask.priced and (not close or not lo <= ask.order.px <= hi)
     return bool(
         outside
         or ask.order.qty > rule.get("max_order_qty", I64_MAX)
         or ("max_order_notional" in rule and ask.n > micros(rule["max_order_notional"]))
-        or (not ask.priced and not rule.get("market", False))
+        or (not ask.priced and not rule.get("market", True))
     )
 
 

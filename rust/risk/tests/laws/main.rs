@@ -10,3 +10,4 @@ mod reducing;
 mod reservations;
 mod sides;
 mod sight;
+mod windows;
