@@ -7,7 +7,7 @@ UV := .uv/bin/uv
 PACKAGES := --workspace --exclude cwts-python
 export UV_PYTHON_DOWNLOADS := never
 
-.PHONY: demo test test-rust test-python check style checkers bench asv asv-quick clean
+.PHONY: demo test test-rust test-python peers-test check style checkers bench asv asv-quick clean
 
 demo: $(UV)
 	$(UV) run --locked --no-dev cwts demo
@@ -25,6 +25,10 @@ test-rust:
 
 test-python: $(UV)
 	$(UV) run --locked pytest -q
+
+# Our decisions against other engines'. NautilusTrader is 100 MB and LGPL: for this run only.
+peers-test: $(UV)
+	$(UV) run --locked --with nautilus_trader==1.221.0 pytest -q tests/test_peers_risk.py
 
 check: style checkers
 

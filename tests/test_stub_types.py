@@ -17,6 +17,8 @@ import pytest
 from cwts import _core
 from cwts.datasets import default_limits
 from desk import PX_E9, Desk, buy
+from oracle.entries import Order as Entry
+from oracle.entries import to_bytes
 
 STUB: Final = Path(__file__).resolve().parent.parent / "python/cwts/_core.pyi"
 
@@ -169,6 +171,8 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     ask("check_limits", lambda: core.check_limits(desk.text.encode(), "limits.toml"))
     ask("controls", core.controls)
     ask("schema", core.schema)
+    entry = to_bytes(Entry(1, order_id=1), 0)
+    ask("fold", lambda: core.fold(b"schema = 1", [entry]))
     ask("status", lambda: core.status(log))
     follower = ask("Follower.__new__", lambda: core.Follower(log))
     ask("Follower.status", follower.status)

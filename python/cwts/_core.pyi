@@ -38,6 +38,7 @@ __all__ = [
     "controls",
     "decision_stream",
     "explain",
+    "fold",
     "generate",
     "halt_and_cancel",
     "limits_diff",
@@ -389,6 +390,9 @@ def decision_stream(
     orders: bytes, decisions: bytes, requested_schema: Any | None = None
 ) -> Any: ...
 def explain(dir: str, order_id: int) -> dict[str, Any]: ...
+def fold(
+    limits: bytes, entries: list[bytes]
+) -> list[tuple[int, int, int, int, int, int, int, int]]: ...
 def generate(
     path: str,
     format: str,

@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod files;
 mod flow;
+mod fold;
 mod follow;
 mod gateway;
 mod kill;
@@ -40,6 +41,8 @@ mod _core {
     };
     #[pymodule_export]
     use crate::flow::SynthFlow;
+    #[pymodule_export]
+    use crate::fold::fold;
     #[pymodule_export]
     use crate::follow::Follower;
     #[pymodule_export]

@@ -8,4 +8,6 @@ mod entries;
 mod fold;
 mod reducing;
 mod reservations;
+mod sides;
 mod sight;
+mod windows;

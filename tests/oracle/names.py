@@ -1,0 +1,73 @@
+"""The words of records and limits files, by their codes."""
+
+from __future__ import annotations
+
+__all__ = ["CLOSED", "CONTROLS", "HALTED", "PHASES", "RECONCILING", "TIFS", "TYPES"]
+
+CONTROLS = (
+    "LIMIT_NOT_SET",
+    "UNKNOWN_HANDLE",
+    "MALFORMED",
+    "ARITHMETIC_OVERFLOW",
+    "MAX_ORDER_QTY",
+    "MIN_ORDER_QTY",
+    "LOT_SIZE",
+    "TICK_SIZE",
+    "MAX_ORDER_NOTIONAL",
+    "MIN_ORDER_NOTIONAL",
+    "PRICE_COLLAR",
+    "REFERENCE_MISSING",
+    "REFERENCE_STALE",
+    "PRICE_MOVE",
+    "LULD_BAND",
+    "INSTRUMENT_HALTED",
+    "MARKET_WIDE_HALT",
+    "SESSION_CLOSED",
+    "AUCTION_RULE",
+    "ORDER_TYPE_NOT_ALLOWED",
+    "RESTRICTED_INSTRUMENT",
+    "NOT_PERMITTED",
+    "SHORT_MARK",
+    "SHORT_SALE_RESTRICTION",
+    "LOCATE",
+    "UNKNOWN_ORDER",
+    "MESSAGE_RATE",
+    "ATTEMPT_RATE",
+    "DUPLICATE_ID",
+    "DUPLICATE_ORDER",
+    "REPEATED_EXECUTION",
+    "WINDOW_NOTIONAL",
+    "MAX_POSITION",
+    "MAX_OPEN_ORDERS",
+    "MAX_OPEN_NOTIONAL",
+    "CREDIT_LIMIT",
+    "NET_EXPOSURE",
+    "CONCENTRATION",
+    "DAILY_NOTIONAL",
+    "DAILY_QTY",
+    "DAILY_ORDERS",
+    "BUYING_POWER",
+    "LOSS_LIMIT",
+    "DRAWDOWN",
+    "SELF_TRADE",
+    "REDUCE_ONLY_WOULD_INCREASE",
+    "KILL_REDUCE_ONLY",
+    "KILL_HALTED",
+    "SLOW_DOWN",
+    "RECONCILING",
+    "AUDIT_BACKPRESSURE",
+)
+TYPES = ("", "market", "limit", "stop", "stop_limit", "pegged")
+TIFS = ("day", "gtc", "opg", "ioc", "fok", "gtx", "gtd", "close")
+PHASES = (
+    "quoting",
+    "trading",
+    "halted",
+    "pre_open",
+    "opening",
+    "closing",
+    "post",
+    "closed",
+    "reconciling",
+)
+HALTED, CLOSED, RECONCILING = 2, 7, 8

@@ -1,0 +1,116 @@
+"""Knight Capital, 2012-08-01: what the SEC's order says its controls lacked, one test each.
+
+Source: SEC Release No. 34-70694 (2013-10-16).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cwts import ExecReport, Gateway, Order, RejectReason
+
+AUCTION = 32
+LIMITS = """
+schema = 1
+[firm]
+base_currency = "USD"
+credit = "100_000"
+[customer]
+retail = { credit = "60_000" }
+[account.A]
+customer = "retail"
+max_order_qty = 1_000
+max_order_notional = "50_000"
+credit = "60_000"
+message_rate = { max = 10_000, window = "1s" }
+max_position = { long = 100_000, short = 100_000 }
+[account.B]
+max_order_qty = 1_000
+max_order_notional = "50_000"
+credit = "100_000"
+message_rate = { max = 10_000, window = "1s" }
+max_position = { long = 100_000, short = 100_000 }
+[strategy.default]
+[instrument.RLP]
+venue = "XNYS"
+tick = "0.01"
+lot = 1
+price_collar = { bps = 500, reference = "external", max_age = "10s" }
+"""
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gateway]:
+    """A broker with two accounts, one share, and a log."""
+    path = tmp_path / "limits.toml"
+    path.write_text(LIMITS)
+    with Gateway(path, log=tmp_path / "log", keys=tmp_path / "keys") as made:
+        made.set_reference("RLP", last="10.00")
+        yield made
+
+
+def reasons(gate: Gateway, order: Order) -> RejectReason:
+    """All that an order violates; it is sent if it violates nothing."""
+    return RejectReason(gate.submit(order).mask)
+
+
+@pytest.mark.parametrize(("tif", "flags"), [("opg", 0), ("day", AUCTION), ("opg", AUCTION)])
+def test_the_collar_holds_for_opening_auction_orders(gate: Gateway, tif: str, flags: int) -> None:
+    """Knight's collars looked at orders of the continuous session only."""
+    for price, wanted in [
+        ("10.50", RejectReason(0)),
+        ("10.51", RejectReason.PRICE_COLLAR),
+        ("9.49", RejectReason.PRICE_COLLAR),
+    ]:
+        order = Order("RLP", "buy", 10, price, "A", tif=tif, flags=flags)
+        assert reasons(gate, order) == wanted
+
+
+def test_outstanding_orders_are_exposure_before_they_fill(gate: Gateway) -> None:
+    """Knight measured what was filled, while its router kept orders coming.
+
+    Nothing fills here: each order alone is small, and their sum is stopped at the customer's
+    credit, then over several accounts at the firm's.
+    """
+    sent = 0
+    while not (found := reasons(gate, Order("RLP", "buy", 500, "10.00", "A"))):
+        sent += 1
+    assert (sent, found) == (12, RejectReason.CREDIT_LIMIT)
+    while not (found := reasons(gate, Order("RLP", "sell", 500, "10.00", "B"))):
+        sent += 1
+    assert (sent, found) == (20, RejectReason.CREDIT_LIMIT)
+    assert gate.position("A", "RLP") == gate.position("B", "RLP") == 0
+
+
+def test_what_fills_stays_exposure(gate: Gateway) -> None:
+    """Credit comes back when an order ends unfilled, and not when it fills."""
+    first = gate.submit(Order("RLP", "buy", 1_000, "10.00", "A"))
+    gate.on_execution_report(ExecReport(first.order_id, "fill", "10.00", 1_000, 1_000, "E1"))
+    sent = 0
+    while not reasons(gate, Order("RLP", "buy", 500, "10.00", "A")):
+        sent += 1
+    assert sent == 10
+
+
+def test_stale_data_stops(gate: Gateway) -> None:
+    """A price from before says nothing of now: no order leaves on it, not even a good one."""
+    order = Order("RLP", "buy", 10, "10.00", "A")
+    assert reasons(gate, order) == RejectReason(0)
+    gate.set_reference("RLP", last="10.00", ts_ns=1)
+    assert reasons(gate, order) == RejectReason.REFERENCE_STALE
+    assert reasons(gate, Order("RLP", "sell", 10, None, "A")) == RejectReason.REFERENCE_STALE
+    gate.set_reference("RLP", last="10.00")
+    assert reasons(gate, order) == RejectReason(0)
+
+
+def test_a_halt_of_the_firm_stops_every_account_and_lets_cancels_out(gate: Gateway) -> None:
+    """On the day nobody could tell 4 million orders to stop; the router was disconnected late."""
+    works = gate.submit(Order("RLP", "buy", 10, "10.00", "A"))
+    gate.halt("firm", reason="runaway router", actor="risk.anna")
+    for account in ("A", "B"):
+        order = Order("RLP", "buy", 10, "10.00", account)
+        assert reasons(gate, order) == RejectReason.KILL_HALTED
+    assert gate.cancel(works.order_id).verdict == "cancel_passed"
