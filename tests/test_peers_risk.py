@@ -289,8 +289,8 @@ def test_openpit_stops_at_the_same_loss(pit: Pit, tmp_path: Path) -> None:
             if codes:
                 assert codes == ["PnlKillSwitchTriggered"]
                 # The latch, and the hold that the gateway makes of it.
-                stopped = RejectReason.LOSS_LIMIT | RejectReason.KILL_REDUCE_ONLY
-                assert cwts.RejectReason(bought.mask) == stopped
+                wanted = RejectReason.LOSS_LIMIT | RejectReason.KILL_REDUCE_ONLY
+                assert cwts.RejectReason(bought.mask) == wanted
                 stopped += 1
                 break
             price = Decimal(rng.choice([-200, -100, -1, 0, 1, 50, rng.randint(-150, 100)]))
