@@ -43,8 +43,9 @@ __all__ = [
 
 def overflow(ask: Ask) -> bool:
     sums = [ask.open_money(node) + ask.cost(node) + ask.added for node in ask.nodes]
-    quantities = abs(ask.pos) + ask.work + ask.added_qty
-    return max(ask.n, quantities, *sums) > I64_MAX
+    total = ask.work + ask.added_qty
+    position = total + (ask.pos if ask.is_buy else -ask.pos)
+    return max(ask.n, total, position, *sums) > I64_MAX
 
 
 def short_mark(ask: Ask) -> bool:
