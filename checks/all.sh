@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "$0")/.."
 failed=""
-for stage in ${*:-loom tsan asan canaries mutants}; do
+for stage in ${*:-loom tsan asan wide canaries mutants}; do
     start=$(date +%s)
     status=0
     "checks/$stage.sh" || status=$?

@@ -49,11 +49,30 @@ expect loom_mpsc "Causality violation" "closed_is_said_after_the_last_of_two_pro
 expect tsan_mpsc "data race" "rust/ring/src/mpsc.rs:" "}::take" -- \
     env "$plant" checks/tsan.sh four_threads_lose_nothing
 
+# A comparison with a sign where the kernels need one without: each path that this processor has
+# must differ from the model, and under the test's own name.
+PLANTED=signed_threshold
+wrapper
+paths="avx2"
+if grep -q avx512dq /proc/cpuinfo; then paths="$paths avx512"; fi
+for path in $paths; do
+    expect "kernels_$path" "$path: row" "columns::tests::$path::agrees_with_the_model" \
+        "test result: FAILED" -- env "$plant" PROPTEST_DISABLE_FAILURE_PERSISTENCE=1 \
+        cargo test ${CHECK_LOCKED---locked} -p cwts-simd --lib "columns::tests::$path::"
+done
+
 # AddressSanitizer's canary is a program of its own: the ring's own slots are reached through a
 # checked index, so no small change of an ordering takes a pointer out of them.
 RUSTC_BOOTSTRAP=1 rustc --edition 2024 -Zsanitizer=address -Cunsafe-allow-abi-mismatch=sanitizer \
     --target x86_64-unknown-linux-gnu -o "$out/one_past" checks/canaries/one_past.rs
 expect asan "heap-buffer-overflow" "one_past::read_lane" -- "$out/one_past"
+
+# A function of ours that a build for one kind of processor widened: nobody asked before it.
+if [ "$(uname -m)" = x86_64 ]; then
+    rustc --edition 2024 -O -Ctarget-cpu=x86-64-v3 --emit obj \
+        -o "$out/widened.o" checks/canaries/widened.rs
+    expect wide "1 stray" "widened::sum" -- checks/wide.sh "$out/widened.o"
+fi
 
 # libFuzzer starts from nothing: it must find the planted decoder's magic and then its length. Only
 # where it is built (sh checks/fuzz.sh): the mutator's canary is one of the Python tests.

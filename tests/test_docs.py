@@ -204,7 +204,7 @@ def test_every_command_that_is_shown_is_there() -> None:
     shown = [line for path in DOCUMENTS for line in commands(path)]
     assert len(shown) > 20
     assert [fault for line in shown for fault in command_faults(line)] == []
-    assert command_faults("cwts halt DIR --cancel-working") != []
+    assert command_faults("cwts halt DIR --flatten") != []
     assert command_faults("cwts attest FILE") != []
 
 
@@ -278,12 +278,10 @@ def test_the_kill_switch_works_as_it_is_shown(tmp_path: Path) -> None:
 
 
 def controls_table(rows: list[dict[str, Any]]) -> str:
-    """Give README's table of the controls that are enforced."""
+    """Give README's table of the controls."""
     head = "| control | refuses an order when | supports | FIX¹ | reducing² |"
     lines = [head, "|---|---|---|---|---|"]
     for row in rows:
-        if not row["enforced"]:
-            continue
         text = row["text"].rstrip(".")
         passes = "pass" if row["reducing_exempt"] else ""
         rule = {"own": "-"}.get(row["citation"], row["citation"])
@@ -320,29 +318,25 @@ def goals() -> list[dict[str, Any]]:
 
 
 def test_the_table_of_controls_is_the_cores() -> None:
-    """Not one row more, and not one less: a control that is not enforced must not be named."""
+    """Not one row more, and not one less."""
     rows = core().controls()
-    assert any(row["enforced"] for row in rows)
-    assert any(not row["enforced"] for row in rows)
     assert between(text_of(README), "controls") == controls_table(rows)
-    count = sum(row["enforced"] for row in rows)
-    assert f"Pre-trade controls: the {count} that" in text_of(ROOT / "CHANGELOG.md")
+    assert f"All {len(rows)} pre-trade controls" in text_of(ROOT / "CHANGELOG.md")
 
 
 def test_the_table_of_controls_is_the_sources() -> None:
     """The same without the extension: from the macro's rows."""
     source = text_of(ROOT / "rust" / "types" / "src" / "control.rs")
     row = re.compile(
-        r'^ {4}(\d+) \w+ "(\w+)" (\d+) \w+ (true|false) (true|false)\s+"([^"]*)"\s+"([^"]*)"',
+        r'^ {4}(\d+) \w+ "(\w+)" (\d+) \w+ (true|false)\s+"([^"]*)"\s+"([^"]*)"',
         re.MULTILINE,
     )
-    names = ("name", "fix103", "reducing_exempt", "enforced", "citation", "text")
+    names = ("name", "fix103", "reducing_exempt", "citation", "text")
     rows = []
     for bit, (place, *cells) in enumerate(row.findall(source)):
         assert int(place) == bit
         values = dict(zip(names, cells, strict=True))
-        flags = {name: values[name] == "true" for name in ("reducing_exempt", "enforced")}
-        rows.append(values | flags)
+        rows.append(values | {"reducing_exempt": values["reducing_exempt"] == "true"})
     assert len(rows) == len(re.findall(r"^ {4}\d+ [A-Z]\w+ \"", source, re.MULTILINE)) > 50
     assert between(text_of(README), "controls") == controls_table(rows)
 

@@ -149,6 +149,19 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     ask("Producer.decision_records", lambda: producer.decision_records(8, 5.0))
     refused("QueueFullError", core.QueueFullError, lambda: producer.post_batch(bytes(64 * 50_000)))
     ask("Producer.close", producer.close)
+    ask("halt_and_cancel", lambda: core.halt_and_cancel(gateway, reason="r", actor="a"))
+    ask("take_cancels", lambda: core.take_cancels(gateway))
+    ask("torture_clock", lambda: core.torture_clock(gateway, -1))
+    ask("torture_state", lambda: core.torture_state(gateway))
+    ask("set_market", lambda: core.set_market(gateway, "ACME", bid_e9=1_000_000_000))
+    ask("set_phase", lambda: core.set_phase(gateway, "instrument:ACME", "trading"))
+    ask("locate", lambda: core.locate(gateway, "alpha", "ACME", 100, actor="a"))
+    more = desk.text.replace("max_order_qty = 1_000", "max_order_qty = 2_000", 1).encode()
+    proposed = ask(
+        "propose_limits",
+        lambda: core.propose_limits(gateway, more, "more.toml", maker="a", reason="r"),
+    )
+    ask("approve_limits", lambda: core.approve_limits(gateway, proposed["id"], checker="b"))
     ask("Gateway.state", gateway.state)
     ask("Gateway.snapshot", gateway.snapshot)
     ask("Gateway.sync", gateway.sync)
@@ -161,6 +174,11 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     entry = to_bytes(Entry(1, order_id=1), 0)
     ask("fold", lambda: core.fold(b"schema = 1", [entry]))
     ask("status", lambda: core.status(log))
+    follower = ask("Follower.__new__", lambda: core.Follower(log))
+    ask("Follower.status", follower.status)
+    ask("standing_holds", lambda: core.standing_holds(log))
+    ask("cancels_after", lambda: core.cancels_after(log, 0))
+    ask("torture_judge", lambda: core.torture_judge(log, [1], ["r"]))
     ask("explain", lambda: core.explain(log, 5))
     ask("verify", lambda: core.verify(log, [], "roots"))
     ask("request_halt", lambda: core.request_halt(log, "firm", reason="r", actor="a"))
@@ -169,6 +187,34 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
         "request_resume",
         lambda: core.request_resume(log, hold + 1, actor="a", approver="b", reason="r"),
     )
+    ask("lists_operators", lambda: core.lists_operators(log))
+    ask("limits_diff", lambda: core.limits_diff(desk.text.encode(), "old", more, "new"))
+    ask("limits_effective", lambda: core.limits_effective(more, "new", "alpha", "ACME"))
+    ask("limits_schema", core.limits_schema)
+    ask("new_operator", lambda: core.new_operator("anna", keys))
+    back = desk.text.encode()
+    ask(
+        "request_propose",
+        lambda: core.request_propose(log, back, "old.toml", maker="a", reason="r"),
+    )
+    core.apply_requests(log, keys)
+    core.request_halt(log, "firm", reason="r", actor="a")
+    core.apply_requests(log, keys)
+    held = core.status(log)["holds"][-1]["id"]
+    ask(
+        "request_resume_signed",
+        lambda: core.request_resume_signed(log, held, actor="a", reason="r"),
+    )
+    ask(
+        "request_resume_approval",
+        lambda: core.request_resume_approval(log, held, approver="b"),
+    )
+    core.apply_requests(log, keys)
+    wide = back.replace(b"1_000_000_000", b"2_000_000_000")
+    core.request_propose(log, wide, "wide.toml", maker="a", reason="r")
+    core.apply_requests(log, keys)
+    waiting = core.status(log)["limits"]["waiting"]
+    ask("request_approve", lambda: core.request_approve(log, waiting[0]["id"], checker="b"))
     flow = root / "flow.csv"
     ask(
         "generate",

@@ -29,7 +29,10 @@ from rust_source import Token, closing, enclosing_items, files, tokens
 ROOT = Path(__file__).resolve().parent.parent
 
 #: The crates that may hold unsafe code, and what for. All others forbid it.
-ROOMS = {"ring": "memory that two threads or two processes share"}
+ROOMS = {
+    "ring": "memory that two threads or two processes share",
+    "simd": "instructions that not every processor has",
+}
 
 KINDS = (
     "raw read",

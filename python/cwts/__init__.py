@@ -29,6 +29,7 @@ __all__ = [
     "Hold",
     "Order",
     "Producer",
+    "Proposal",
     "RejectReason",
     "ReplayResult",
     "SuggestedLimits",
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from cwts._suggest import SuggestedLimits, asuggest_limits, suggest_limits
     from cwts._whatif import WhatIfResult, awhatif, whatif
     from cwts.gateway import Gateway
+    from cwts.limits import Proposal
     from cwts.orders import ExecReport, Hold
     from cwts.producer import Producer
     from cwts.reasons import RejectReason
@@ -72,6 +74,7 @@ _HOMES: Final = {
     "ORDER_DTYPE": ("cwts.records", "ORDER_DTYPE"),
     "Order": ("cwts._core", "Order"),
     "Producer": ("cwts.producer", "Producer"),
+    "Proposal": ("cwts.limits", "Proposal"),
     "RejectReason": ("cwts.reasons", "RejectReason"),
     "ReplayResult": ("cwts._replay", "ReplayResult"),
     "SuggestedLimits": ("cwts._suggest", "SuggestedLimits"),

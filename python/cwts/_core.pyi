@@ -10,6 +10,7 @@ __all__ = [
     "CwtsError",
     "Decision",
     "Events",
+    "Follower",
     "Gateway",
     "InputError",
     "LimitsError",
@@ -29,7 +30,9 @@ __all__ = [
     "WhatIf",
     "append_again",
     "apply_requests",
+    "approve_limits",
     "asset_class",
+    "cancels_after",
     "check_limits",
     "check_run",
     "controls",
@@ -37,16 +40,35 @@ __all__ = [
     "explain",
     "fold",
     "generate",
+    "halt_and_cancel",
+    "limits_diff",
+    "limits_effective",
+    "limits_schema",
+    "lists_operators",
+    "locate",
+    "new_operator",
     "profiles",
+    "propose_limits",
     "read_events",
+    "request_approve",
     "request_halt",
+    "request_propose",
     "request_resume",
+    "request_resume_approval",
+    "request_resume_signed",
     "schema",
     "seal_run",
+    "set_market",
+    "set_phase",
+    "standing_holds",
     "status",
+    "take_cancels",
     "torture_check",
+    "torture_clock",
     "torture_input",
+    "torture_judge",
     "torture_run",
+    "torture_state",
     "torture_targets",
     "verify",
 ]
@@ -207,6 +229,13 @@ class Gateway:
     def close(self) -> dict[str, Any] | None: ...
 
 @final
+class Follower:
+    """Follows one log without its lock: a status costs what was written since the last."""
+
+    def __new__(cls, dir: str) -> Follower: ...
+    def status(self) -> dict[str, Any]: ...
+
+@final
 class Producer:
     """Made by `Gateway.producer`, never directly."""
 
@@ -353,6 +382,7 @@ class SynthFlow:
 def append_again(dir: str, copy: str, keys: str) -> dict[str, Any]: ...
 def apply_requests(dir: str, keys: str | None = None) -> dict[str, Any]: ...
 def asset_class(path: str, format: str | None = None) -> str | None: ...
+def cancels_after(dir: str, index: int) -> int: ...
 def check_run(dir: str, keys: list[str]) -> dict[str, Any]: ...
 def check_limits(text: bytes, path: str) -> dict[str, Any]: ...
 def controls() -> list[dict[str, Any]]: ...
@@ -373,6 +403,15 @@ def generate(
     anomalies: bool = False,
     instruments: int = 8,
 ) -> str: ...
+def halt_and_cancel(
+    gateway: Gateway,
+    scope: str = "firm",
+    *,
+    reason: str = "",
+    actor: str = "",
+    reduce_only: bool = False,
+    allow_reduce: bool = False,
+) -> tuple[int, int]: ...
 def profiles() -> list[str]: ...
 def read_events(
     path: str | None = None,
@@ -384,18 +423,84 @@ def read_events(
     rows_max: int | None = None,
 ) -> Events: ...
 def request_halt(
-    dir: str, scope: str, *, reason: str, actor: str, reduce_only: bool = False
+    dir: str,
+    scope: str,
+    *,
+    reason: str,
+    actor: str,
+    reduce_only: bool = False,
+    cancel_working: bool = False,
 ) -> dict[str, Any]: ...
 def request_resume(
     dir: str, hold: int, *, actor: str, approver: str, reason: str
 ) -> dict[str, Any]: ...
+def approve_limits(gateway: Gateway, proposal: int, *, checker: str) -> dict[str, Any]: ...
+def limits_diff(old: bytes, old_path: str, new: bytes, new_path: str) -> dict[str, Any]: ...
+def limits_effective(
+    text: bytes, path: str, account: str, symbol: str, strategy: str | None = None
+) -> list[dict[str, Any]]: ...
+def limits_schema() -> dict[str, Any]: ...
+def lists_operators(dir: str) -> bool: ...
+def new_operator(name: str, keys: str | None = None) -> str: ...
+def propose_limits(
+    gateway: Gateway,
+    text: bytes,
+    path: str,
+    *,
+    maker: str,
+    reason: str,
+    expires_ns: int = 0,
+) -> dict[str, Any]: ...
+def request_approve(
+    dir: str, proposal: int, *, checker: str, keys: str | None = None
+) -> dict[str, Any]: ...
+def request_propose(
+    dir: str,
+    text: bytes,
+    path: str,
+    *,
+    maker: str,
+    reason: str,
+    expires_ns: int = 0,
+    keys: str | None = None,
+) -> dict[str, Any]: ...
+def request_resume_approval(
+    dir: str, hold: int, *, approver: str, keys: str | None = None
+) -> dict[str, Any]: ...
+def request_resume_signed(
+    dir: str,
+    hold: int,
+    *,
+    actor: str,
+    reason: str,
+    approver: str | None = None,
+    keys: str | None = None,
+) -> dict[str, Any]: ...
+def locate(gateway: Gateway, account: str, symbol: str, qty: int, *, actor: str) -> None: ...
 def schema() -> str: ...
+def set_market(
+    gateway: Gateway,
+    symbol: str,
+    *,
+    bid_e9: int = 0,
+    prior_close_e9: int = 0,
+    band_e9: tuple[int, int] | None = None,
+    no_band: bool = False,
+    short_restricted: bool | None = None,
+    ts_ns: int = 0,
+) -> None: ...
+def set_phase(gateway: Gateway, scope: str, phase: str) -> None: ...
 def seal_run(dir: str, logs: int, keys: str | None = None) -> dict[str, Any]: ...
+def standing_holds(dir: str) -> list[dict[str, Any]]: ...
 def status(dir: str) -> dict[str, Any]: ...
+def take_cancels(gateway: Gateway) -> list[Decision]: ...
 def torture_check(target: str, input: bytes) -> dict[str, Any]: ...
+def torture_clock(gateway: Gateway, by_ns: int) -> None: ...
 def torture_input(target: str, *, seed: int, case: int) -> bytes: ...
+def torture_judge(dir: str, at: list[int], emptied: list[str]) -> dict[str, Any]: ...
 def torture_run(
     target: str, *, seed: int, first: int, cases: int, digest: str = ""
 ) -> dict[str, Any]: ...
+def torture_state(gateway: Gateway) -> tuple[int, str]: ...
 def torture_targets() -> list[dict[str, Any]]: ...
 def verify(path: str, keys: list[str], level: str = "full") -> dict[str, Any]: ...

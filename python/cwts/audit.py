@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections import Counter
 from collections.abc import Iterable
@@ -160,17 +159,20 @@ async def averify(
     level: Literal["roots", "full"] = "full",
 ) -> Verdict:
     """As `verify`, on a thread."""
+    # Here, or a halt from a shell would wait for it.
+    import asyncio
+
     return await asyncio.to_thread(verify, log, list(keys), level=level)
 
 
 def explain(log: str | os.PathLike[str], order_id: int) -> dict[str, Any]:
     """Tell an order's whole story out of a log: what came, what was decided, and why."""
-    return _core.explain(os.fspath(_one_log(log)), order_id)
+    return _core.explain(os.fspath(one_log(log)), order_id)
 
 
 def status(log: str | os.PathLike[str]) -> dict[str, Any]:
     """Tell the state of a log's gateway: whether it runs, holds, limit use, rejections."""
-    return _core.status(os.fspath(_one_log(log)))
+    return _core.status(os.fspath(one_log(log)))
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:
@@ -191,7 +193,7 @@ def log_directory(path: str | os.PathLike[str]) -> Path:
     return beside if (beside / "wal").is_dir() or is_run(beside) else given
 
 
-def _one_log(path: str | os.PathLike[str]) -> Path:
+def one_log(path: str | os.PathLike[str]) -> Path:
     """Give the log of a directory, which must not be a run's with several."""
     log = _existing(path)
     if is_run(log):

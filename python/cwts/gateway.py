@@ -6,6 +6,8 @@ import asyncio
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from cwts import _core
 from cwts._core import Decision, Order
-from cwts.orders import ExecReport, Hold, Price, price_e9
+from cwts._market import MarketCalls
+from cwts.limits import Proposal, expiry_ns
+from cwts.orders import ExecReport, Hold, price_e9
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -25,7 +29,7 @@ __all__ = ["Gateway"]
 _T = TypeVar("_T")
 
 
-class Gateway:
+class Gateway(MarketCalls):
     """Decides every order against the limits, reserves what it takes, and logs it.
 
     Parameters
@@ -162,54 +166,7 @@ class Gateway:
 
         return Producer(self._core.producer(name), self._core)
 
-    # What the world says.
-
-    def set_reference(
-        self,
-        symbol: str,
-        *,
-        last: Price | None = None,
-        bid: Price | None = None,
-        ask: Price | None = None,
-        ts_ns: int | None = None,
-    ) -> None:
-        """Set the price that a symbol's collar is around.
-
-        A collar with ``reference = "mid"`` is around the middle of ``bid`` and ``ask``, rounded
-        down to 1e-9; an offer below the bid leaves the middle as it was. Other collars are
-        around ``last``. Give ``last``, or ``bid`` and ``ask``, or all three.
-
-        Parameters
-        ----------
-        symbol : str
-            An instrument of the limits file.
-        last, bid, ask : str, Decimal or int
-            Prices; an int means whole currency units.
-        ts_ns : int, optional
-            When it was seen, UTC epoch nanoseconds. Default: now. Never later than now.
-        """
-        if last is None and (bid is None or ask is None):
-            msg = f"set_reference({symbol!r}): give last, or bid and ask"
-            raise ValueError(msg)
-        self._core.set_reference(
-            symbol,
-            None if last is None else price_e9(last, "last"),
-            0 if bid is None else price_e9(bid, "bid"),
-            0 if ask is None else price_e9(ask, "ask"),
-            ts_ns,
-        )
-
-    async def aset_reference(
-        self,
-        symbol: str,
-        *,
-        last: Price | None = None,
-        bid: Price | None = None,
-        ask: Price | None = None,
-        ts_ns: int | None = None,
-    ) -> None:
-        """As `set_reference`."""
-        self.set_reference(symbol, last=last, bid=bid, ask=ask, ts_ns=ts_ns)
+    # What the world says: see MarketCalls.
 
     def on_execution_report(self, report: ExecReport) -> str:
         """Book what the venue says of an order, and give what it changed."""
@@ -229,7 +186,13 @@ class Gateway:
     # The kill switch.
 
     def halt(
-        self, scope: str = "firm", *, reason: str, actor: str, allow_reduce: bool = False
+        self,
+        scope: str = "firm",
+        *,
+        reason: str,
+        actor: str,
+        allow_reduce: bool = False,
+        cancel_working: bool = False,
     ) -> Hold:
         """Stop a scope: from now on only its cancels pass. It returns when that is durable.
 
@@ -241,22 +204,37 @@ class Gateway:
             Why, and who; both stand in the log.
         allow_reduce : bool
             Whether orders that reduce a position still pass.
+        cancel_working : bool
+            Whether the gateway then cancels what works in the scope; ``cancels`` of the hold says
+            how many, and `take_cancels` gives them to whoever has the session. A crash in between
+            leaves the wish: the next start keeps it.
 
         Raises
         ------
         ScopeError
             There is no such scope; ``nearest`` is what may have been meant. Nothing was halted.
         """
-        return self._hold(
-            self._core.halt(scope, reason=reason, actor=actor, allow_reduce=allow_reduce)
+        return self._stop(
+            scope, cancel_working, reason=reason, actor=actor, allow_reduce=allow_reduce
         )
 
-    def reduce(self, scope: str = "firm", *, reason: str, actor: str) -> Hold:
-        """Restrict a scope to orders that reduce a position, and to cancels."""
-        return self._hold(self._core.halt(scope, reason=reason, actor=actor, reduce_only=True))
+    def reduce(
+        self, scope: str = "firm", *, reason: str, actor: str, cancel_working: bool = False
+    ) -> Hold:
+        """Restrict a scope to orders that reduce a position, and to cancels. See `halt`."""
+        return self._stop(scope, cancel_working, reason=reason, actor=actor, reduce_only=True)
+
+    def take_cancels(self) -> list[Decision]:
+        """Give the decisions on cancels that came with halts, and that nobody took yet.
+
+        ``order_id`` says which order each of them cancels. They come from `halt` and `reduce` of
+        this program, from ``cwts halt --cancel-working``, and from a start that found such a
+        request: whoever has the session to the venue asks for them now and then, and sends them.
+        """
+        return _core.take_cancels(self._core)
 
     def resume(self, hold: Hold | int, *, actor: str, approver: str, reason: str) -> None:
-        """Lift a hold. It takes two people.
+        """Lift a hold. It takes two people, and their keys where operators are listed.
 
         Raises
         ------
@@ -267,16 +245,36 @@ class Gateway:
         self._core.resume(number, actor=actor, approver=approver, reason=reason)
 
     async def ahalt(
-        self, scope: str = "firm", *, reason: str, actor: str, allow_reduce: bool = False
+        self,
+        scope: str = "firm",
+        *,
+        reason: str,
+        actor: str,
+        allow_reduce: bool = False,
+        cancel_working: bool = False,
     ) -> Hold:
         """As `halt`; it works before it is durable."""
         return await self._kill_lane(
-            lambda: self.halt(scope, reason=reason, actor=actor, allow_reduce=allow_reduce)
+            lambda: self.halt(
+                scope,
+                reason=reason,
+                actor=actor,
+                allow_reduce=allow_reduce,
+                cancel_working=cancel_working,
+            )
         )
 
-    async def areduce(self, scope: str = "firm", *, reason: str, actor: str) -> Hold:
+    async def areduce(
+        self, scope: str = "firm", *, reason: str, actor: str, cancel_working: bool = False
+    ) -> Hold:
         """As `reduce`."""
-        return await self._kill_lane(lambda: self.reduce(scope, reason=reason, actor=actor))
+        return await self._kill_lane(
+            lambda: self.reduce(scope, reason=reason, actor=actor, cancel_working=cancel_working)
+        )
+
+    async def atake_cancels(self) -> list[Decision]:
+        """As `take_cancels`."""
+        return self.take_cancels()
 
     async def aresume(self, hold: Hold | int, *, actor: str, approver: str, reason: str) -> None:
         """As `resume`."""
@@ -287,6 +285,80 @@ class Gateway:
     def holds(self) -> list[Hold]:
         """The holds that stand, oldest first."""
         return [Hold.from_row(row) for row in self._core.holds()]
+
+    # The limits.
+
+    def propose_limits(
+        self,
+        limits: str | os.PathLike[str],
+        *,
+        maker: str,
+        reason: str,
+        expires: str | datetime | None = None,
+    ) -> Proposal:
+        """Propose a limits file. A pure tightening is in force when this returns.
+
+        Parameters
+        ----------
+        limits : path-like
+            The new file, whole.
+        maker : str
+            Who proposes; an operator, who signs with the key in the key store, if any are listed.
+        reason : str
+            Why; it stands in the log.
+        expires : str or datetime, optional
+            When what it raises goes back to its standing values, as in ``"2026-11-23T21:00Z"``.
+
+        Returns
+        -------
+        Proposal
+            `active` says whether it is in force; if not, `approve_limits` is next.
+
+        Raises
+        ------
+        LimitsError
+            The file is wrong, by line and key, or cannot follow what is in force.
+        PermissionDeniedError
+            `maker` may not, or the signature does not count. Nothing has changed.
+        """
+        path = Path(limits)
+        row = _core.propose_limits(
+            self._core,
+            path.read_bytes(),
+            os.fspath(limits),
+            maker=maker,
+            reason=reason,
+            expires_ns=expiry_ns(expires),
+        )
+        return Proposal.from_row(row)
+
+    def approve_limits(self, proposal: Proposal | int, *, checker: str) -> Proposal:
+        """Agree to a proposal: it is in force when this returns.
+
+        Raises
+        ------
+        PermissionDeniedError
+            `checker` is the maker, or may not; or the proposal waits no longer.
+        """
+        number = proposal.id if isinstance(proposal, Proposal) else proposal
+        return Proposal.from_row(_core.approve_limits(self._core, number, checker=checker))
+
+    async def apropose_limits(
+        self,
+        limits: str | os.PathLike[str],
+        *,
+        maker: str,
+        reason: str,
+        expires: str | datetime | None = None,
+    ) -> Proposal:
+        """As `propose_limits`, on a thread."""
+        return await asyncio.to_thread(
+            self.propose_limits, limits, maker=maker, reason=reason, expires=expires
+        )
+
+    async def aapprove_limits(self, proposal: Proposal | int, *, checker: str) -> Proposal:
+        """As `approve_limits`, on a thread."""
+        return await asyncio.to_thread(self.approve_limits, proposal, checker=checker)
 
     # What it holds.
 
@@ -364,10 +436,16 @@ class Gateway:
             f"limits version {state['limits_version']}, {len(state['holds'])} holds>"
         )
 
-    def _hold(self, number: int) -> Hold:
+    def _stop(self, scope: str, cancel_working: bool, **how: Any) -> Hold:
+        if not cancel_working:
+            return self._hold(self._core.halt(scope, **how))
+        number, cancels = _core.halt_and_cancel(self._core, scope, **how)
+        return self._hold(number, cancels)
+
+    def _hold(self, number: int, cancels: int = 0) -> Hold:
         for hold in self.holds():
             if hold.id == number:
-                return hold
+                return replace(hold, cancels=cancels)
         raise LookupError(f"hold {number} was made and is already lifted by another thread")
 
     async def _off_loop(self, call: Callable[..., _T], *args: Any) -> _T:

@@ -89,6 +89,8 @@ class Hold:
     rank: int
     #: Whether reducing orders pass although the scope is halted.
     allow_reduce: bool
+    #: Cancels that the call which made it sent; 0 of a hold that is only listed.
+    cancels: int = 0
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Hold:

@@ -55,6 +55,25 @@ def trade_until_halted(log: str, keys: str, refusals: str) -> None:
     say(accepted=accepted, done=True)
 
 
+def trade_and_tell_versions(log: str, keys: str) -> None:
+    """Submit until told to stop; say which limits versions the decisions named, in order."""
+    gateway = opened(log, keys)
+    stop: list[int] = []
+    Thread(target=lambda: (wait(), stop.append(1)), daemon=True).start()
+    versions: list[int] = []
+    orders = 0
+    while not stop:
+        decision = gateway.submit(buy(1))
+        orders += 1
+        if not versions or versions[-1] != decision.limits_version:
+            versions.append(decision.limits_version)
+            say(version=versions[-1])
+        # Enough to race with, and a log that verifies in no time.
+        time.sleep(0.0005)
+    gateway.close()
+    say(versions=versions, orders=orders)
+
+
 def trade_durably(log: str, keys: str) -> None:
     """Say every order that was released, right after it was."""
     gateway = opened(log, keys, release="durable")
@@ -86,6 +105,19 @@ def stand(log: str, keys: str) -> None:
     gateway = opened(log, keys)
     say(entries=gateway.next_index)
     wait()
+    gateway.close()
+    say(closed=True)
+
+
+def stand_with_orders(log: str, keys: str, orders: str) -> None:
+    """Let some orders work, do nothing until told, then say how many cancels are to be sent."""
+    gateway = opened(log, keys)
+    for _ in range(int(orders)):
+        assert gateway.submit(buy(1)).accepted
+    gateway.sync()
+    say(entries=gateway.next_index)
+    wait()
+    say(taken=len(_core.take_cancels(gateway)))
     gateway.close()
     say(closed=True)
 

@@ -31,8 +31,10 @@ _COMMANDS: Final = {
     "reduce": ("cwts.cli.halt", "Restrict a scope to orders that reduce."),
     "resume": ("cwts.cli.resume", "Lift a hold; it takes two people."),
     "log": ("cwts.cli.log", "Verify a log."),
-    "limits": ("cwts.cli.limits", "Check, show and suggest limits files."),
-    "torture": ("cwts.cli.torture", "Feed hostile input to every parser."),
+    "limits": ("cwts.cli.limits", "Check, show, suggest and change limits."),
+    "operator": ("cwts.cli.operator", "Make operators' keys."),
+    "doctor": ("cwts.cli.doctor", "What this machine gives, and what is missing."),
+    "torture": ("cwts.cli.torture", "Hostile input for every parser; gateways killed."),
     "bench": ("cwts.bench.cli", "Measure, side by side with the peers."),
 }
 

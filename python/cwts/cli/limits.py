@@ -1,4 +1,4 @@
-"""`cwts limits`: what a limits file says, and what is wrong with it."""
+"""`cwts limits`: what a limits file says, what is wrong with it, and how it changes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import click
 
 from cwts import _core
 from cwts.cli.inputs import flow_options
+from cwts.cli.limit_changes import approve, diff, propose, show_effective
 from cwts.cli.output import json_option, progress_bar, write_json
 
 __all__ = ["limits"]
@@ -16,8 +17,11 @@ __all__ = ["limits"]
 
 @click.group()
 def limits() -> None:
-    """Check, show and suggest limits files."""
+    """Check, show, suggest and change limits."""
 
+
+for _command in (diff, propose, approve):
+    limits.add_command(_command)
 
 _FILE = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 
@@ -43,9 +47,23 @@ def check(file: Path, as_json: bool) -> None:
 
 @limits.command()
 @_FILE
+@click.option(
+    "--effective",
+    nargs=2,
+    metavar="ACCOUNT SYMBOL",
+    help="Every value that an order of this account in this symbol meets, and its origin.",
+)
+@click.option("--strategy", help="With --effective: also those of this strategy.")
 @json_option
-def show(file: Path, as_json: bool) -> None:
+def show(
+    file: Path, effective: tuple[str, str] | None, strategy: str | None, as_json: bool
+) -> None:
     """Show what FILE defines."""
+    if effective is not None:
+        show_effective(file, *effective, strategy, as_json=as_json)
+        return
+    if strategy is not None:
+        raise click.UsageError("--strategy goes with --effective ACCOUNT SYMBOL")
     found = _core.check_limits(file.read_bytes(), str(file))
     if as_json:
         write_json(found)
@@ -60,10 +78,7 @@ def show(file: Path, as_json: bool) -> None:
 @limits.command()
 def schema() -> None:
     """Print the JSON Schema of a limits file."""
-    from importlib.resources import files
-
-    text = (files("cwts") / "schemas" / "limits-v1.json").read_text(encoding="utf-8")
-    click.echo(text, nl=False)
+    write_json(_core.limits_schema())
 
 
 @limits.command()

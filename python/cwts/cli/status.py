@@ -14,7 +14,7 @@ from cwts.cli.output import console, json_option, write_json
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["status"]
+__all__ = ["add_row", "head", "holds_table", "new_table", "rejections_table", "status"]
 
 #: Rows of a table that a person is shown; --json has all.
 _SHOWN: Final = 12
@@ -23,18 +23,47 @@ _MICROS: Final = 1_000_000
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--watch", "watches", is_flag=True, help="Again and again, until Ctrl-C.")
+@click.option(
+    "--interval",
+    "interval_s",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(0.05, 3_600.0),
+    help="Seconds between two looks of --watch.",
+)
 @json_option
-def status(directory: Path, as_json: bool) -> None:
-    """Show holds, limit use and rejections of the gateway whose log is in DIRECTORY."""
+def status(directory: Path, *, watches: bool, interval_s: float, as_json: bool) -> None:
+    """Show holds, limit use and rejections of the gateway whose log is in DIRECTORY.
+
+    It reads the log without its lock, while the gateway runs or not. With --watch and --json it
+    writes one object a line.
+    """
+    if watches:
+        from cwts.cli.watch import watch
+
+        watch(audit.one_log(directory), interval_s, as_json=as_json)
+        return
     found = audit.status(directory)
     if as_json:
         write_json(found)
         return
     out = console()
-    out.print(_head(found) + "\n", markup=False)
-    for rows in (_holds(found), _usage(found), _rejections(found)):
+    out.print(head(found) + "\n", markup=False)
+    for rows in (holds_table(found), _usage(found), rejections_table(found)):
         if rows is not None:
             out.print(rows)
+    for row in found["limits"]["waiting"]:
+        mark = "" if row["authenticated"] else " (unauthenticated)"
+        out.print(
+            f"limits proposal {row['id']} by {row['maker']}{mark} waits for a second person: "
+            f"{row['reason']}",
+            markup=False,
+        )
+    for row in found["limits"]["temporary"]:
+        at = datetime.fromtimestamp(row["expires_ns"] // 10**9, UTC)
+        keys = ", ".join(unit["key"] for unit in row["keys"])
+        out.print(f"raised until {at:%Y-%m-%d %H:%M:%S}Z: {keys}", markup=False)
     for request in found["pending"]:
         out.print(
             f"waiting to be taken in: {request['action']} {request['scope']} "
@@ -43,7 +72,8 @@ def status(directory: Path, as_json: bool) -> None:
         )
 
 
-def _head(found: dict[str, Any]) -> str:
+def head(found: dict[str, Any]) -> str:
+    """Say in a few lines what runs, how much it did, and what waits."""
     state = "running" if found["running"] else "closed" if found["closed"] else "not running"
     fsync_ns = found["last_fsync_utc_ns"]
     fsync = "never"
@@ -51,7 +81,11 @@ def _head(found: dict[str, Any]) -> str:
         at = datetime.fromtimestamp(fsync_ns // 10**9, UTC)
         fsync = f"{at:%Y-%m-%d %H:%M:%S}Z"
     orders, accepted, cancels = found["orders"], found["accepted"], found["cancels"]
-    version = found["limits_version"]
+    version = str(found["limits_version"])
+    by = found["limits"]["by"]
+    if by is not None:
+        people = " and ".join(name for name in (by["maker"], by["checker"]) if name)
+        version += f" by {people}" + ("" if by["authenticated"] else ", unauthenticated")
     lines = [
         f"{found['dir']}: {state}, {found['origin']}",
         f"  {found['entries']:,} entries, last on disk {fsync}, limits version {version}",
@@ -67,12 +101,13 @@ def _head(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _holds(found: dict[str, Any]) -> Table | None:
+def holds_table(found: dict[str, Any]) -> Table | None:
+    """Give the holds in force, if there are any."""
     if not found["holds"]:
         return None
-    table = _table("holds", "hold", "scope", "state", "by", "reason", "entry")
+    table = new_table("holds", "hold", "scope", "state", "by", "reason", "entry")
     for hold in found["holds"]:
-        _row(
+        add_row(
             table,
             hold["id"],
             hold["scope"],
@@ -89,22 +124,23 @@ def _usage(found: dict[str, Any]) -> Table | None:
     if not rows:
         return None
     rows.sort(key=lambda row: row["peak"] / row["max"], reverse=True)
-    table = _table("limit use", "scope", "limit", "used", "allowed", "peak %")
+    table = new_table("limit use", "scope", "limit", "used", "allowed", "peak %")
     for row in rows[:_SHOWN]:
         amounts = [_amount(row[name], money=row["money"]) for name in ("used", "max")]
         share = f"{row['peak'] * 100 / row['max']:.1f}"
-        _row(table, row["scope"], row["limit"], *amounts, share)
+        add_row(table, row["scope"], row["limit"], *amounts, share)
     _more(table, len(rows))
     return table
 
 
-def _rejections(found: dict[str, Any]) -> Table | None:
+def rejections_table(found: dict[str, Any]) -> Table | None:
+    """Give the refused orders by control, if there are any."""
     rows = sorted(found["rejections"].items(), key=lambda row: -row[1])
     if not rows:
         return None
-    table = _table("rejections", "control", "orders")
+    table = new_table("rejections", "control", "orders")
     for name, count in rows[:_SHOWN]:
-        _row(table, name, f"{count:,}")
+        add_row(table, name, f"{count:,}")
     _more(table, len(rows))
     return table
 
@@ -113,7 +149,8 @@ def _amount(value: int, *, money: bool) -> str:
     return f"{value / _MICROS:,.2f}" if money else f"{value:,}"
 
 
-def _table(title: str, *columns: str) -> Table:
+def new_table(title: str, *columns: str) -> Table:
+    """Give an empty table in the style of this command."""
     from rich import box
     from rich.table import Table
 
@@ -126,7 +163,8 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _row(table: Table, *cells: object) -> None:
+def add_row(table: Table, *cells: object) -> None:
+    """Add a row of plain text."""
     from rich.text import Text
 
     # Names come out of files: they are text, not markup.

@@ -1,4 +1,4 @@
-"""`cwts torture`: long campaigns against the parsers, each with a budget and a seed."""
+"""`cwts torture`: long campaigns against parsers and kill switch, each with budget and seed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 import click
 
 from cwts.cli.output import BAD_INPUT, FOUND_WRONG, json_option, write_json
+from cwts.cli.torture_kill import kill
 
 __all__ = ["torture"]
 
@@ -27,7 +28,10 @@ Engine = Literal["auto", "libfuzzer", "mutator"]
 
 @click.group()
 def torture() -> None:
-    """Feed hostile input to every parser, for as long as you like."""
+    """Feed hostile input to every parser, or kill gateways, for as long as you like."""
+
+
+torture.add_command(kill)
 
 
 @torture.command()

@@ -5,6 +5,7 @@
 //! files are reached through [`Storage`] alone.
 #![forbid(unsafe_code)]
 
+pub mod consent;
 mod error;
 pub mod frame;
 pub mod holds;

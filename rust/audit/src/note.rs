@@ -103,10 +103,19 @@ impl VerifyKey {
         Ok(Self { name: name.to_owned(), id, key })
     }
 
+    /// Whether this key signed the digest of a domain-separated text.
+    pub fn verify_digest(&self, digest: &Hash, signature: &[u8; 64]) -> bool {
+        self.verify_bytes(digest, signature)
+    }
+
     fn verify(&self, text: &str, signature: &[u8]) -> bool {
+        self.verify_bytes(text.as_bytes(), signature)
+    }
+
+    fn verify_bytes(&self, bytes: &[u8], signature: &[u8]) -> bool {
         let Ok(signature) = ed25519_dalek::Signature::from_slice(signature) else { return false };
         let Ok(key) = ed25519_dalek::VerifyingKey::from_bytes(&self.key) else { return false };
-        key.verify_strict(text.as_bytes(), &signature).is_ok()
+        key.verify_strict(bytes, &signature).is_ok()
     }
 }
 
@@ -161,6 +170,11 @@ impl SigningKey {
     /// The public half.
     pub fn verify_key(&self) -> &VerifyKey {
         &self.verify_key
+    }
+
+    /// A signature of the digest of a domain-separated text.
+    pub fn sign_digest(&self, digest: &Hash) -> [u8; 64] {
+        self.key.sign(digest).to_bytes()
     }
 
     /// A note of this text with one line by this key. The text must end with a line feed.

@@ -161,6 +161,7 @@ fn a_pending_request_is_told_and_lets_the_page_be_stricter() {
         actor: "anna".to_owned(),
         reason: "now".to_owned(),
         utc_ns: START_NS,
+        cancel_working: false,
     };
     storage.with_file(PAGE_FILE, |page| raise(page, 0, 2));
     assert_eq!(kinds(&verdict(&storage)), [(FindingKind::KillDiffers, None)]);

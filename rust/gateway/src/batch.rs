@@ -14,7 +14,14 @@ impl Gateway {
     pub fn poll(&mut self) -> Result<(), GatewayError> {
         self.attend()?;
         // Whoever removed the page cannot raise ours any more; the request is there all the same.
-        if self.switch.has_files() { self.take_requests() } else { Ok(()) }
+        if self.switch.has_files() {
+            self.take_requests()?;
+        }
+        let now = self.clock.now();
+        if now.utc_ns >= self.expires_ns {
+            self.expire_limits(now)?;
+        }
+        self.take_changes()
     }
 
     /// Decides orders as if they were submitted in order, then forgets it; nothing is logged.

@@ -19,13 +19,16 @@ pub struct Clock {
     utc_at_start_ns: u64,
     /// Monotonic time at which the offset is read again.
     reread_ns: u64,
+    /// By how much the system's clock is taken to have been set.
+    skew_ns: i64,
 }
 
 impl Default for Clock {
     fn default() -> Self {
         let counter = quanta::Clock::new();
         let start = counter.raw();
-        Self { counter, start, utc_at_start_ns: system_utc_ns(), reread_ns: REREAD_NS }
+        let utc_at_start_ns = system_utc_ns();
+        Self { counter, start, utc_at_start_ns, reread_ns: REREAD_NS, skew_ns: 0 }
     }
 }
 
@@ -46,9 +49,16 @@ impl Clock {
         Now { utc_ns: self.utc_at_start_ns.saturating_add(mono_ns), mono_ns }
     }
 
+    /// Goes on as if the system's clock had been set, forward or back: what a torture does to it.
+    pub fn step(&mut self, by_ns: i64) {
+        self.skew_ns = self.skew_ns.saturating_add(by_ns);
+        self.reread(self.mono_ns());
+    }
+
     #[cold]
     fn reread(&mut self, mono_ns: u64) {
-        self.utc_at_start_ns = system_utc_ns().saturating_sub(mono_ns);
+        let utc_ns = system_utc_ns().saturating_add_signed(self.skew_ns);
+        self.utc_at_start_ns = utc_ns.saturating_sub(mono_ns);
         self.reread_ns = mono_ns.saturating_add(REREAD_NS);
     }
 }

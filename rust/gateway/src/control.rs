@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cwts_audit::holds::{KillAction, KillRequest, NamedScope};
 use cwts_audit::{FsStorage, storage::replace_file};
-use cwts_types::{Body, Kill, KillState, RegisterKind, Resume, Scope, ScopeKind};
+use cwts_types::{Body, Kill, KillState, RegisterKind, Resume, Scope, ScopeKind, Signature};
 
 use crate::clock::{Now, system_utc_ns};
 use crate::gateway::Gateway;
@@ -46,6 +46,8 @@ pub fn raise(
         actor: options.actor.clone(),
         reason: options.reason.clone(),
         utc_ns: system_utc_ns(),
+        // The request in a file asks for that: this one would not outlive the process.
+        cancel_working: false,
     };
     let ticket = switch.next_ticket();
     let allow_reduce = options.allow_reduce;
@@ -96,8 +98,24 @@ impl Gateway {
         reason: &str,
     ) -> Result<(), GatewayError> {
         self.attend()?;
+        let (actor, approver, reason) = (clipped(actor), clipped(approver), clipped(reason));
+        check_resume(hold, &actor, &approver, &reason)?;
+        let signatures = self.sign_resume(hold, &actor, &approver, &reason)?;
+        self.resume_signed(hold, &actor, &approver, &reason, signatures)
+    }
+
+    /// Lifts a hold with the signatures of both, if operators are listed.
+    pub(crate) fn resume_signed(
+        &mut self,
+        hold: u64,
+        actor: &str,
+        approver: &str,
+        reason: &str,
+        signatures: Option<[Signature; 2]>,
+    ) -> Result<(), GatewayError> {
         let before = self.page_states();
-        self.resume_checked(hold, actor, approver, reason, self.switch.epoch())?;
+        let seen = self.switch.epoch();
+        self.resume_checked(hold, [actor, approver], reason, signatures, seen)?;
         match self.persist_kill(self.seen_epoch) {
             // Somebody halted meanwhile: take that in, too.
             Err(_) if self.switch.epoch() != self.seen_epoch => self.settle(&before),
@@ -108,9 +126,9 @@ impl Gateway {
     fn resume_checked(
         &mut self,
         hold: u64,
-        actor: &str,
-        approver: &str,
+        [actor, approver]: [&str; 2],
         reason: &str,
+        signatures: Option<[Signature; 2]>,
         page_epoch: u64,
     ) -> Result<(), GatewayError> {
         // As the entry will have them: two spellings of one entry are one person.
@@ -119,13 +137,14 @@ impl Gateway {
         if !self.engine.holds().any(|h| h.id == hold) {
             return Err(not_in_force(hold, self.engine.holds().map(|h| h.id)));
         }
+        self.check_resume_keys(hold, [&actor, &approver], &reason, signatures)?;
         let resume = Resume {
             hold,
             epoch: self.next_kill_epoch(page_epoch),
-            authenticated: false,
             actor,
             approver,
             reason,
+            signatures,
         };
         let now = self.clock.now();
         self.log_kill_event(Body::Resume(resume), now)
@@ -158,6 +177,8 @@ impl Gateway {
             self.explain_page(seen, before)?;
             match self.persist_kill(seen) {
                 Ok(()) => {
+                    // The block holds and is durable; a crash in here leaves the requests.
+                    self.cancel_wanted()?;
                     for path in &taken {
                         // Done and durable; what cannot be removed is taken again, and halts again.
                         let _ = std::fs::remove_file(path);
@@ -174,13 +195,16 @@ impl Gateway {
 
     fn take_file(&mut self, file: &FileRequest, seen: u64) -> Result<(), GatewayError> {
         if let Some(request) = &file.request {
+            if request.cancel_working {
+                return self.take_cancelling(request, seen);
+            }
             return self.take_one(request, false, RANK_OPERATOR, seen);
         }
         let name = file.path.file_name().map_or_else(String::new, |n| n.to_string_lossy().into());
         self.hold_firm(&format!("unreadable kill request {name}"), seen)
     }
 
-    fn take_one(
+    pub(crate) fn take_one(
         &mut self,
         request: &KillRequest,
         allow_reduce: bool,
@@ -191,8 +215,8 @@ impl Gateway {
             KillAction::Halt(scope) => (KillState::Halted, scope),
             KillAction::Reduce(scope) => (KillState::ReduceOnly, scope),
             KillAction::Resume { hold, approver } => {
-                let done =
-                    self.resume_checked(*hold, &request.actor, approver, &request.reason, seen);
+                let people = [request.actor.as_str(), approver.as_str()];
+                let done = self.resume_checked(*hold, people, &request.reason, None, seen);
                 return match done {
                     // A resume that is refused changes nothing: the hold stays.
                     Err(GatewayError::Permission(_)) => Ok(()),
@@ -208,7 +232,7 @@ impl Gateway {
         self.log_kill(scope, state, allow_reduce, rank, &request.actor, &request.reason, seen)
     }
 
-    fn scope_of(&self, named: &NamedScope) -> Option<Scope> {
+    pub(crate) fn scope_of(&self, named: &NamedScope) -> Option<Scope> {
         if named.kind == ScopeKind::Firm {
             return Some(Scope::FIRM);
         }
@@ -298,12 +322,18 @@ impl Gateway {
         if let Some(dir) = self.dir.clone() {
             self.write_kill_files(&dir)?;
         }
-        let epoch = u64::from(self.engine.kill_epoch());
+        let mut epoch = u64::from(self.engine.kill_epoch());
         let states = self.page_states();
         if epoch <= seen {
-            // The number moved and nothing came of it (a refused resume): leave the page as it is.
-            self.seen_epoch = seen;
-            return Ok(());
+            if self.switch.shows(&states) {
+                // The number moved and nothing came of it (a refused resume): leave the page.
+                self.seen_epoch = seen;
+                return Ok(());
+            }
+            // A raise that lagged behind its request moved the number past the entry's while a
+            // resume was taken in. The page must show the lowered state all the same, or the next
+            // look would believe that somebody raised it without a request.
+            epoch = seen.saturating_add(1);
         }
         self.switch.store(seen, epoch, &states)?;
         self.seen_epoch = if self.dir.is_some() { epoch } else { seen };
@@ -332,6 +362,9 @@ impl Gateway {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 /// Two people, and a reason that one of them wrote.
 pub(crate) fn check_resume(
     hold: u64,
@@ -359,7 +392,7 @@ pub(crate) fn not_in_force(hold: u64, known: impl Iterator<Item = u64>) -> Gatew
 }
 
 /// A text that fits an entry.
-fn clipped(text: &str) -> String {
+pub(crate) fn clipped(text: &str) -> String {
     text.chars().filter(|c| *c != '\0').take(TEXT_CHARS_MAX).collect()
 }
 

@@ -14,7 +14,9 @@ use cwts_types::{
 
 use crate::clock::{Clock, Now};
 use crate::intake::Seat;
+use crate::keys::KeyStore;
 use crate::log::LogTail;
+use crate::mass_cancel::MassCancel;
 use crate::{GatewayError, KillSwitch};
 
 /// Every order goes through here; exactly one thread at a time.
@@ -41,8 +43,15 @@ pub struct Gateway {
     pub(crate) gaps: BTreeMap<u32, Gap>,
     pub(crate) backpressure: u64,
     pub(crate) failed: Option<String>,
+    /// Id of the log, which signatures name; zero without a log.
+    pub(crate) log_id: [u8; 8],
+    /// Where operators' keys are, if a folder was given.
+    pub(crate) keys: Option<KeyStore>,
+    /// When the first temporary raise of limits ends.
+    pub(crate) expires_ns: u64,
     /// Holds that in-process requests became, until their callers ask.
     pub(crate) tickets: BTreeMap<u64, u64>,
+    pub(crate) mass_cancel: MassCancel,
 }
 
 /// Who sent an order.
@@ -52,6 +61,8 @@ pub(crate) enum Sender {
     Api,
     /// A named producer, by its actor's handle.
     Named(u32),
+    /// The gateway itself: cancels that come with a halt.
+    Gateway,
 }
 
 impl Sender {
@@ -59,6 +70,7 @@ impl Sender {
         match self {
             Self::Api => producer::API,
             Self::Named(handle) => producer::NAMED + handle,
+            Self::Gateway => producer::GATEWAY,
         }
     }
 }
@@ -196,6 +208,9 @@ impl Gateway {
         sender: Sender,
     ) -> Result<(Submitted, bool), GatewayError> {
         self.attend()?;
+        if now.utc_ns >= self.expires_ns {
+            self.expire_limits(now)?;
+        }
         let mut order = *order;
         order.ts = now.utc_ns;
         if order.order_id == 0 {
@@ -259,7 +274,9 @@ impl Gateway {
         self.flush_gaps(now);
         let exec = Exec { seq: self.next_index(), ts: now.utc_ns, ..*exec };
         self.append(Body::Exec(exec), now, 1)?;
-        Ok(self.engine.exec(&exec))
+        let effect = self.engine.exec(&exec);
+        self.hold_trips()?;
+        Ok(effect)
     }
 
     /// Sets a reference price: the last trade, bid and ask, or both; 0 as `bid` or `ask` is none.
@@ -287,7 +304,7 @@ impl Gateway {
         let body = Reference { instrument, flags, px, bid, ask, ts, ..Reference::default() };
         self.append(Body::Reference(body), now, 1)?;
         self.engine.reference_entry(&body);
-        Ok(())
+        self.hold_trips()
     }
 
     /// Waits until everything so far is durable.
@@ -378,8 +395,12 @@ impl Gateway {
     }
 
     #[inline]
-    fn header_of(&mut self, sender: Sender, now: Now) -> Header {
-        let Sender::Named(handle) = sender else { return self.header(1, now) };
+    pub(crate) fn header_of(&mut self, sender: Sender, now: Now) -> Header {
+        let handle = match sender {
+            Sender::Named(handle) => handle,
+            Sender::Api => return self.header(1, now),
+            Sender::Gateway => return self.header(0, now),
+        };
         let mut header = Header { producer: sender.id(), actor: handle, ..header_at(now) };
         // A seat is only made for an actor that is registered, so the count is there.
         if let Some(count) = self.named.get_mut(handle as usize - 1) {
@@ -412,7 +433,7 @@ impl Gateway {
 
     /// Appends an order and its decision as one push.
     #[inline]
-    fn append_pair(
+    pub(crate) fn append_pair(
         &mut self,
         order: &Order,
         outcome: &Outcome,

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use cwts_audit::{KeyChain, Keys};
+use cwts_audit::{KeyChain, Keys, SigningKey, VerifyKey};
 use zeroize::Zeroizing;
 
 use crate::GatewayError;
@@ -73,6 +73,37 @@ impl KeyStore {
             }
         }
         read_secret(&path)
+    }
+
+    /// Makes an operator's key; gives its public half, under the operator's name.
+    ///
+    /// # Errors
+    /// The name cannot name a key, it has one already, or the folder cannot be written.
+    pub fn new_operator(&self, name: &str) -> Result<VerifyKey, GatewayError> {
+        let folder = self.operator_folder(name)?;
+        let seed = random_32()?;
+        let key = SigningKey::from_seed(name, &seed)?;
+        make_private(&folder)?;
+        write_secret(&folder.join(SEED_FILE), &seed)?;
+        Ok(key.verify_key().clone())
+    }
+
+    /// An operator's key.
+    ///
+    /// # Errors
+    /// There is none of this name on this machine.
+    pub fn operator(&self, name: &str) -> Result<SigningKey, GatewayError> {
+        let folder = self.operator_folder(name)?;
+        let seed = read_secret(&folder.join(SEED_FILE))?;
+        Ok(SigningKey::from_seed(name, &seed)?)
+    }
+
+    fn operator_folder(&self, name: &str) -> Result<PathBuf, GatewayError> {
+        if !cwts_risk::limits::operators::is_plain(name) {
+            let why = "an operator's name is 1 to 64 of a-z A-Z 0-9 . _ - and starts with no dot";
+            return Err(GatewayError::Key { path: name.to_owned(), why: why.to_owned() });
+        }
+        Ok(self.root.join("operator").join(name))
     }
 
     fn folder(&self, log_id: [u8; 8]) -> PathBuf {

@@ -2,16 +2,25 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod change;
 mod clock;
+mod consent;
 mod control;
 mod error;
+mod follow;
 mod gateway;
 pub mod intake;
 mod keys;
+mod limits_schema;
+mod limits_state;
 mod log;
+mod market;
+mod mass_cancel;
+mod names;
 mod reader;
 pub mod replay;
 mod request;
+mod request_change;
 mod start;
 mod story;
 pub mod suggest;
@@ -19,16 +28,26 @@ mod switch;
 pub mod torture;
 pub mod whatif;
 
+pub use change::LimitsRequest;
 pub use clock::{Clock, Now, system_utc_ns};
+pub use consent::check_consents;
 pub use control::{HaltOptions, RANK_OPERATOR, RANK_RISK, raise};
 pub use error::GatewayError;
+pub use follow::{Folded, Follower, StandingHold, cancels_after, fold_log, standing_holds};
 pub use gateway::{Gateway, Submitted};
 pub use keys::KeyStore;
+pub use limits_schema::limits_schema;
+pub use limits_state::{diff_rows, effective_rows, limits_state, proposal_row};
 pub use log::{RESERVED_SLOTS, RING_SLOTS};
-pub use reader::{Folded, ReadFacts, Visit, fold_log, is_running, read_log};
+pub use mass_cancel::raise_and_cancel;
+pub use reader::{Cursor, ReadFacts, Visit, is_running, read_log};
 pub use request::{Requested, request_halt, request_resume};
+pub use request_change::{
+    Proposed, lists_operators, request_approve, request_propose, request_resume_approval,
+    request_resume_signed,
+};
 pub use start::{GatewayOptions, parse_limits};
-pub use story::{engine_state, explain, status, violation_row};
+pub use story::{engine_state, explain, status, status_of, violation_row};
 pub use switch::KillSwitch;
 
 /// A text id as a number: the first 8 bytes of its SHA-256, never 0 unless the text is empty.

@@ -1,13 +1,11 @@
-//! Reading a log without its lock: status, explanation, and where the kill files are.
+//! Reading a log without its lock, from its start or from where a reading stopped.
 
 use std::path::Path;
 
 use cwts_audit::frame::{
     Entries, FRAME_HEADER_BYTES, Frame, FrameHeader, parse_segment_name, segment_name,
 };
-use cwts_audit::holds::HoldsFold;
 use cwts_audit::{CHECKPOINT_FILE, FsStorage, LogError, Storage, log_id_of};
-use cwts_risk::Engine;
 use cwts_types::{Body, Entry, Genesis};
 
 use crate::GatewayError;
@@ -18,29 +16,80 @@ use crate::GatewayError;
 /// # Errors
 /// There is no log, or a file cannot be read.
 pub fn read_log(dir: &Path, visit: &mut Visit<'_>) -> Result<ReadFacts, GatewayError> {
-    let log_error = |source| GatewayError::Log { dir: dir.display().to_string(), source };
-    let storage = FsStorage::open(dir)?;
-    let mut segments: Vec<(u64, String)> = storage
-        .list()?
-        .into_iter()
-        .filter_map(|f| Some((parse_segment_name(&f.name)?, f.name)))
-        .collect();
-    segments.sort();
-    if segments.is_empty() {
-        return Err(log_error(LogError::Empty));
+    let mut cursor = Cursor::default();
+    cursor.read_on(dir, visit)?;
+    Ok(cursor.facts)
+}
+
+/// Where a reading of a log stands: what is written later is read from here.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// Index of the first entry of the segment.
+    segment: u64,
+    /// Where in it the next frame starts.
+    offset: u64,
+    facts: ReadFacts,
+}
+
+impl Cursor {
+    /// What was read so far.
+    pub fn facts(&self) -> ReadFacts {
+        self.facts
     }
-    let mut facts = ReadFacts::default();
-    for (_, name) in segments {
-        let mut at = 0;
+
+    /// Before the segment that holds this entry, so that a tail is read without what is before it.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn near(dir: &Path, index: u64) -> Result<Self, GatewayError> {
+        let held = segments(&FsStorage::open(dir)?)?.into_iter().map(|(first, ..)| first);
+        let segment = held.filter(|first| *first <= index).max().unwrap_or(0);
+        let facts = ReadFacts { size: segment, ..ReadFacts::default() };
+        Ok(Self { segment, offset: 0, facts })
+    }
+
+    /// Gives every entry from here on to `visit`, up to the first frame that is not whole. After
+    /// an error of `visit` the cursor stands in the middle of a frame, and reads no further.
+    ///
+    /// # Errors
+    /// There is no log, it is shorter than what was read of it, or a file cannot be read.
+    pub fn read_on(&mut self, dir: &Path, visit: &mut Visit<'_>) -> Result<(), GatewayError> {
+        let log_error = |source| GatewayError::Log { dir: dir.display().to_string(), source };
+        let storage = FsStorage::open(dir)?;
+        let segments = segments(&storage)?;
+        if segments.is_empty() {
+            return Err(log_error(LogError::Empty));
+        }
+        for (first, size_bytes, name) in segments {
+            if first < self.segment {
+                continue;
+            }
+            let at = if first == self.segment { self.offset } else { 0 };
+            if size_bytes < at {
+                let what = format!("{size_bytes} bytes are left of {at} that were read");
+                return Err(log_error(LogError::Tamper { file: name, offset: size_bytes, what }));
+            }
+            self.read_segment(&storage, (first, at), &name, visit)?;
+        }
+        Ok(())
+    }
+
+    fn read_segment(
+        &mut self,
+        storage: &FsStorage,
+        (first, mut at): (u64, u64),
+        name: &str,
+        visit: &mut Visit<'_>,
+    ) -> Result<(), GatewayError> {
         let mut head = [0; FRAME_HEADER_BYTES];
-        while storage.read_at(&name, at, &mut head)? == head.len() {
+        while storage.read_at(name, at, &mut head)? == head.len() {
             let Ok(header) = FrameHeader::parse(&head) else { break };
-            if header.first_index != facts.size {
+            if header.first_index != self.facts.size {
                 break;
             }
             let bytes = cwts_audit::frame::frame_bytes(header.payload_bytes as usize);
             let mut frame = vec![0; bytes];
-            if storage.read_at(&name, at, &mut frame)? < bytes {
+            if storage.read_at(name, at, &mut frame)? < bytes {
                 break;
             }
             let commit_utc_ns = header.utc_ns;
@@ -50,15 +99,26 @@ pub fn read_log(dir: &Path, visit: &mut Visit<'_>) -> Result<ReadFacts, GatewayE
             }
             for entry in Entries::new(frame.payload) {
                 let Ok((_, entry)) = entry else { break };
-                visit(facts.size, entry)?;
-                facts.size += 1;
+                visit(self.facts.size, entry)?;
+                self.facts.size += 1;
             }
-            facts.last_commit_utc_ns = commit_utc_ns;
-            facts.bytes += bytes as u64;
+            self.facts.last_commit_utc_ns = commit_utc_ns;
+            self.facts.bytes += bytes as u64;
             at += bytes as u64;
+            (self.segment, self.offset) = (first, at);
         }
+        Ok(())
     }
-    Ok(facts)
+}
+
+/// First index, length and name of every segment, in order.
+fn segments(storage: &FsStorage) -> Result<Vec<(u64, u64, String)>, GatewayError> {
+    let files = storage.list()?.into_iter();
+    let mut out: Vec<_> = files
+        .filter_map(|file| Some((parse_segment_name(&file.name)?, file.size_bytes, file.name)))
+        .collect();
+    out.sort();
+    Ok(out)
 }
 
 /// Takes an entry's index and bytes.
@@ -107,68 +167,6 @@ pub(crate) fn genesis(dir: &Path) -> Result<(Genesis, [u8; 8]), GatewayError> {
 /// Origin and id of a log.
 pub(crate) fn identity(dir: &Path) -> Result<(String, [u8; 8]), GatewayError> {
     genesis(dir).map(|(genesis, id)| (genesis.origin, id))
-}
-
-/// A log folded again.
-#[derive(Debug)]
-pub struct Folded {
-    /// The engine after the last entry.
-    pub engine: Engine,
-    /// Scopes and holds, as the kill files have them.
-    pub holds: HoldsFold,
-    /// What was read.
-    pub facts: ReadFacts,
-    /// GENESIS.
-    pub genesis: Option<Genesis>,
-    /// Whether the last entry is CLOSE.
-    pub is_closed: bool,
-    /// When each hold was made.
-    pub hold_times_ns: std::collections::BTreeMap<u64, i64>,
-    /// Orders refused while the log had no room.
-    pub unlogged: u64,
-}
-
-/// Folds a log again, entry by entry.
-///
-/// # Errors
-/// There is no log, or an entry does not fit.
-pub fn fold_log(
-    dir: &Path,
-    mut each: impl FnMut(u64, &Entry, &Engine) -> Result<(), GatewayError>,
-) -> Result<Folded, GatewayError> {
-    let mut out = Folded {
-        engine: Engine::new(),
-        holds: HoldsFold::new(),
-        facts: ReadFacts::default(),
-        genesis: None,
-        is_closed: false,
-        hold_times_ns: std::collections::BTreeMap::new(),
-        unlogged: 0,
-    };
-    let wrong = |index: u64, what: String| GatewayError::Log {
-        dir: dir.display().to_string(),
-        source: LogError::Tamper { file: "wal".to_owned(), offset: index, what },
-    };
-    let mut visit = |index: u64, bytes: &[u8]| {
-        let entry =
-            Entry::decode(bytes).map_err(|e| wrong(index, format!("entry {index}: {e}")))?;
-        each(index, &entry, &out.engine)?;
-        out.engine.step(index, &entry).map_err(|source| GatewayError::Step { index, source })?;
-        out.holds.apply(index, &entry.body).map_err(|e| wrong(index, e.to_string()))?;
-        out.is_closed = matches!(entry.body, Body::Close(_));
-        match &entry.body {
-            Body::Genesis(genesis) => out.genesis = Some(genesis.clone()),
-            Body::Kill(kill) => {
-                out.hold_times_ns.insert(kill.hold, entry.header.utc_ns);
-            }
-            Body::Gap(gap) => out.unlogged += gap.count,
-            _ => {}
-        }
-        Ok(())
-    };
-    let facts = read_log(dir, &mut visit)?;
-    out.facts = facts;
-    Ok(out)
 }
 
 /// Whether a writer holds the log now.

@@ -24,7 +24,8 @@ pub struct Requested {
     pub path: PathBuf,
 }
 
-/// Halts a scope of the gateway that owns this log; it is felt at the gateway's next order.
+/// Halts a scope of the gateway that owns this log; it is felt at the gateway's next order. With
+/// `cancel_working` the gateway then cancels what works in the scope.
 ///
 /// # Errors
 /// The directory holds no log, or the scope is unknown: nothing has changed then.
@@ -34,12 +35,22 @@ pub fn request_halt(
     actor: &str,
     reason: &str,
     reduce_only: bool,
+    cancel_working: bool,
 ) -> Result<Requested, GatewayError> {
     refuse_replay(dir)?;
-    let scopes = read_scopes(dir)?;
-    let slot = find(&scopes, scope)?;
+    let (slot, named) = match scope {
+        // Every log has the firm in slot 0: a list of names that cannot be read keeps nobody from
+        // stopping everything. Without any list it is no log.
+        "firm" if dir.join(SCOPES_FILE).exists() || dir.join(STATE_FILE).exists() => {
+            (0, crate::firm())
+        }
+        _ => {
+            let scopes = read_scopes(dir)?;
+            let slot = find(&scopes, scope)?;
+            (slot, scopes[slot].clone())
+        }
+    };
     let running = is_running(dir);
-    let named = scopes[slot].clone();
     let state = if reduce_only { KillState::ReduceOnly } else { KillState::Halted };
     let action = if reduce_only { KillAction::Reduce(named) } else { KillAction::Halt(named) };
     let request = KillRequest {
@@ -47,6 +58,7 @@ pub fn request_halt(
         actor: actor.to_owned(),
         reason: reason.to_owned(),
         utc_ns: system_utc_ns(),
+        cancel_working,
     };
     // The request lies there before the number moves, so whoever sees the number finds it.
     let path = leave(dir, &request)?;
@@ -82,6 +94,7 @@ pub fn request_resume(
         actor: actor.to_owned(),
         reason: reason.to_owned(),
         utc_ns: system_utc_ns(),
+        cancel_working: false,
     };
     let path = leave(dir, &request)?;
     raise(dir, Some(0), KillState::Active)?;
@@ -89,7 +102,7 @@ pub fn request_resume(
 }
 
 /// Nobody runs on a replay's log, and nobody ever will: a request there would only spoil it.
-fn refuse_replay(dir: &Path) -> Result<(), GatewayError> {
+pub(crate) fn refuse_replay(dir: &Path) -> Result<(), GatewayError> {
     // A log whose start cannot be read must not keep anybody from halting its gateway.
     let Ok((genesis, _)) = crate::reader::genesis(dir) else { return Ok(()) };
     if genesis.log_vkey.is_empty() {
@@ -122,17 +135,27 @@ fn find(scopes: &[NamedScope], text: &str) -> Result<usize, UnknownScope> {
 }
 
 /// Writes the request whole or not at all.
-fn leave(dir: &Path, request: &KillRequest) -> Result<PathBuf, GatewayError> {
+pub(crate) fn leave(dir: &Path, request: &KillRequest) -> Result<PathBuf, GatewayError> {
+    leave_text(dir, request.utc_ns, ".req", &request.encode())
+}
+
+/// Writes a text into the requests' folder, whole or not at all.
+pub(crate) fn leave_text(
+    dir: &Path,
+    utc_ns: u64,
+    suffix: &str,
+    text: &str,
+) -> Result<PathBuf, GatewayError> {
     let folder = dir.join(REQUESTS_DIRECTORY.trim_end_matches('/'));
     let failed =
         |path: &Path, source| GatewayError::File { path: path.display().to_string(), source };
     std::fs::create_dir_all(&folder).map_err(|e| failed(&folder, e))?;
-    let name = format!("{:020}-{}", request.utc_ns, std::process::id());
-    let path = folder.join(format!("{name}.req"));
-    let temporary = folder.join(format!("{name}.req.tmp"));
+    let name = format!("{utc_ns:020}-{}{suffix}", std::process::id());
+    let path = folder.join(&name);
+    let temporary = folder.join(format!("{name}.tmp"));
     let write = || {
         let mut file = std::fs::File::create(&temporary)?;
-        file.write_all(request.encode().as_bytes())?;
+        file.write_all(text.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&temporary, &path)?;
         std::fs::File::open(&folder)?.sync_all()

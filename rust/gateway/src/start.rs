@@ -3,14 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use cwts_audit::holds::{HoldsFold, KillSnapshot, PAGE_FILE, STATE_FILE, page_is_at_least};
+use cwts_audit::holds::{
+    HoldsFold, KillSnapshot, PAGE_FILE, STATE_FILE, page_image, page_is_at_least,
+};
 use cwts_audit::storage::replace_file;
 use cwts_audit::{FsStorage, KeyChain, Keys, Options, Storage as _, Writer, log_id_of};
 use cwts_ring::KillPage;
-use cwts_risk::limits::{ANY, LimitsFile};
+use cwts_risk::limits::LimitsFile;
 use cwts_risk::{Engine, limits};
 use cwts_types::{
-    Body, Config, ConfigKind, Entry, Genesis, Header, LimitActivate, Recovery, Register,
+    Body, Config, ConfigKind, Entry, Genesis, Header, KillState, LimitActivate, Recovery, Register,
     RegisterKind, ReleaseMode, producer, schema_json,
 };
 use sha2::{Digest as _, Sha256};
@@ -19,6 +21,7 @@ use crate::clock::{Clock, Now};
 use crate::gateway::Gateway;
 use crate::keys::{KeyStore, random_32};
 use crate::log::LogTail;
+use crate::names::{check_parents, names_of, parent_kind};
 use crate::{GatewayError, KillSwitch};
 
 /// How a gateway is opened.
@@ -51,6 +54,7 @@ impl Gateway {
         let Some(dir) = &options.dir else {
             let switch = Arc::new(KillSwitch::local());
             let mut gateway = Self::empty(None, None, switch, options.release);
+            gateway.keys.clone_from(&options.keys);
             gateway.apply_limits(limits)?;
             return Ok(gateway);
         };
@@ -63,6 +67,10 @@ impl Gateway {
         } else {
             Self::create(dir, &keys, options, limits)?
         };
+        gateway.keys = Some(keys);
+        gateway.expires_ns = gateway.engine.changes().next_expiry_ns();
+        // What was signed before this start counts before the file that it is given.
+        gateway.poll()?;
         gateway.apply_limits(limits)?;
         gateway.rest()?;
         Ok(gateway)
@@ -91,7 +99,11 @@ impl Gateway {
             gaps: std::collections::BTreeMap::new(),
             backpressure: 0,
             failed: None,
+            log_id: [0; 8],
+            keys: None,
+            expires_ns: u64::MAX,
             tickets: std::collections::BTreeMap::new(),
+            mass_cancel: crate::mass_cancel::MassCancel::default(),
         }
     }
 
@@ -129,7 +141,8 @@ impl Gateway {
         };
         let now = Clock::default().now();
         let [schema, genesis] = first_entries(genesis, now, 0);
-        store.store(log_id_of(&genesis), &seed, &k0)?;
+        let log_id = log_id_of(&genesis);
+        store.store(log_id, &seed, &k0)?;
         let storage = FsStorage::create(dir)?;
         let log_error = |source| GatewayError::Log { dir: dir.display().to_string(), source };
         let first = [schema.as_slice(), genesis.as_slice()];
@@ -140,6 +153,7 @@ impl Gateway {
         let log = LogTail::start(writer, true).map_err(log_error)?;
         let mut gateway = Self::empty(Some(log), Some(dir.to_owned()), switch, options.release);
         gateway.produced[0] = 2;
+        gateway.log_id = log_id;
         gateway.write_kill_files(dir)?;
         Ok(gateway)
     }
@@ -178,10 +192,13 @@ impl Gateway {
         let (page, page_why) = match KillPage::open(dir.join(PAGE_FILE)) {
             Ok(page) => (page, None),
             Err(error) => {
-                // Nothing is known about who halted what: a fresh page, and the firm is halted.
-                let path = dir.join(PAGE_FILE);
-                let _ = std::fs::remove_file(&path);
-                (KillPage::create(path).map_err(page_error)?, Some(error.to_string()))
+                // Nothing is known about who halted what: a fresh page, and the firm is halted. In
+                // the page from its first byte, or a crash before the hold is in the log would
+                // leave a page that knows of nothing.
+                let halted = page_image(1, &[KillState::Halted]);
+                replace_file(&mut FsStorage::open(dir)?, PAGE_FILE, &halted)?;
+                let page = KillPage::open(dir.join(PAGE_FILE)).map_err(page_error)?;
+                (page, Some(error.to_string()))
             }
         };
         let switch = Arc::new(KillSwitch::shared(dir, page));
@@ -192,6 +209,7 @@ impl Gateway {
         gateway.produced = produced;
         gateway.named = named;
         gateway.next_order_id = next_order_id;
+        gateway.log_id = log_id;
         if let Some(cause) = opened.cause {
             let recovery = Recovery {
                 good_size: opened.size,
@@ -243,8 +261,17 @@ impl Gateway {
         limits: Option<(&str, &[u8], &LimitsFile)>,
     ) -> Result<(), GatewayError> {
         let Some((path, text, file)) = limits else { return Ok(()) };
-        self.check_parents(path, file)?;
+        check_parents(&self.engine, path, file)?;
         if self.engine.limits_text() != text {
+            if !self.engine.limits().operators.is_empty() {
+                let what = format!(
+                    "is not version {} of the limits, which is in force in the log and lists \
+                     operators: propose it (`cwts limits propose`), or start without a file to \
+                     keep what is in force",
+                    self.engine.limits_version()
+                );
+                return Err(GatewayError::LimitChange { path: path.to_owned(), what });
+            }
             let now = self.clock.now();
             let first_part = self.next_index();
             let parts = chunks(ConfigKind::Limits, text);
@@ -260,32 +287,17 @@ impl Gateway {
             };
             self.append_and_step(Body::LimitActivate(activate), now)?;
         }
+        self.register_names(file)
+    }
+
+    /// Registers every name of a limits file, and tells the kill files of them.
+    pub(crate) fn register_names(&mut self, file: &LimitsFile) -> Result<(), GatewayError> {
         let now = self.clock.now();
         for (kind, parent, name) in names_of(file) {
             self.register(kind, parent.as_deref(), &name, now)?;
         }
         if let Some(dir) = self.dir.clone() {
             self.write_kill_files(&dir)?;
-        }
-        Ok(())
-    }
-
-    fn check_parents(&self, path: &str, file: &LimitsFile) -> Result<(), GatewayError> {
-        let registry = self.engine.registry();
-        for (kind, parent, name) in names_of(file) {
-            let Some(handle) = registry.handle(kind, &name) else { continue };
-            let was = registry.parent(kind, handle).unwrap_or(0);
-            let parent_kind = parent_kind(kind);
-            let old = parent_kind.and_then(|k| registry.name(k, was)).unwrap_or("");
-            let new = parent.as_deref().unwrap_or("");
-            if old != new {
-                let kind = kind.scope_kind().map_or("actor", cwts_types::ScopeKind::name);
-                let what = format!(
-                    "{kind} `{name}` belongs to `{old}` in the log and to `{new}` in the file; a \
-                     registered {kind} cannot move"
-                );
-                return Err(GatewayError::LimitChange { path: path.to_owned(), what });
-            }
         }
         Ok(())
     }
@@ -360,7 +372,7 @@ impl Gateway {
 }
 
 /// Parses limits for a live gateway: keys of replays are refused.
-fn parse_live(path: &str, text: &[u8]) -> Result<LimitsFile, GatewayError> {
+pub(crate) fn parse_live(path: &str, text: &[u8]) -> Result<LimitsFile, GatewayError> {
     let file = parse_limits(path, text)?;
     match file.replay_only {
         Some(key) => Err(GatewayError::ReplayOnly { path: path.to_owned(), key }),
@@ -380,54 +392,17 @@ pub fn parse_limits(path: &str, text: &[u8]) -> Result<LimitsFile, GatewayError>
         let error = limits::LimitError { line, column: 1, key, message };
         GatewayError::Limits { path: path.to_owned(), errors: limits::LimitErrors(vec![error]) }
     })?;
-    limits::parse(text).map_err(|errors| GatewayError::Limits { path: path.to_owned(), errors })
-}
-
-/// Every name that a limits file defines, parents first: kind, parent's name, name.
-pub(crate) fn names_of(file: &LimitsFile) -> Vec<(RegisterKind, Option<String>, String)> {
-    let mut out = Vec::new();
-    let mut row = |kind, parent: Option<&String>, name: &String| {
-        if name != ANY {
-            out.push((kind, parent.cloned(), name.clone()));
+    let wrong = |errors| GatewayError::Limits { path: path.to_owned(), errors };
+    let file = limits::parse(text).map_err(wrong)?;
+    // The room that reads the file knows no keys: whether one is a key is known here.
+    let mut errors = Vec::new();
+    for (name, operator) in &file.operators {
+        if let Err(error) = operator.key.parse::<cwts_audit::VerifyKey>() {
+            let place = limits::units::Place::new(&["operator", name], "key");
+            errors.push(limits::error_at(text, &place, &error.to_string()));
         }
-    };
-    for name in file.desks.keys() {
-        row(RegisterKind::Desk, None, name);
     }
-    for (name, customer) in &file.customers {
-        row(RegisterKind::Customer, customer.desk.as_ref(), name);
-    }
-    for (name, account) in &file.accounts {
-        row(RegisterKind::Account, account.customer.as_ref(), name);
-    }
-    for name in file.sessions.keys() {
-        row(RegisterKind::Session, None, name);
-    }
-    for name in file.strategies.keys() {
-        row(RegisterKind::Strategy, None, name);
-    }
-    let venue_of = |i: &limits::InstrumentLimits| {
-        let group = i.group.as_ref().and_then(|g| file.groups.get(g));
-        i.venue.clone().or_else(|| group.and_then(|g| g.venue.clone()))
-    };
-    let venues: std::collections::BTreeSet<String> =
-        file.instruments.values().filter_map(venue_of).chain(file.venues.keys().cloned()).collect();
-    for name in &venues {
-        row(RegisterKind::Venue, None, name);
-    }
-    for (symbol, instrument) in &file.instruments {
-        row(RegisterKind::Instrument, venue_of(instrument).as_ref(), symbol);
-    }
-    out
-}
-
-pub(crate) fn parent_kind(kind: RegisterKind) -> Option<RegisterKind> {
-    match kind {
-        RegisterKind::Customer => Some(RegisterKind::Desk),
-        RegisterKind::Account => Some(RegisterKind::Customer),
-        RegisterKind::Instrument => Some(RegisterKind::Venue),
-        _ => None,
-    }
+    if errors.is_empty() { Ok(file) } else { Err(wrong(limits::LimitErrors(errors))) }
 }
 
 /// A text as CONFIG entries.

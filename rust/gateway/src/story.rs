@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cwts_audit::holds::{KillAction, KillRequest, REQUESTS_DIRECTORY};
+use cwts_audit::holds::{CHANGE_SUFFIX, HALF_SUFFIX, KillAction, KillRequest, REQUESTS_DIRECTORY};
 use cwts_risk::{Engine, Registry, Usage, value_text, violation_text};
 use cwts_types::{
     Body, CONTROLS, Entry, Level, Order, OrderKind, OrderType, RegisterKind, Side, Verdict,
@@ -11,7 +11,8 @@ use cwts_types::{
 use serde_json::{Map, Value, json};
 
 use crate::GatewayError;
-use crate::reader::{fold_log, is_running};
+use crate::follow::{Folded, fold_log, scope_text};
+use crate::reader::is_running;
 
 /// Holds, limits and their use, rejections, and how far the log is durable.
 ///
@@ -20,6 +21,11 @@ use crate::reader::{fold_log, is_running};
 pub fn status(dir: &Path) -> Result<Value, GatewayError> {
     let running = is_running(dir);
     let folded = fold_log(dir, |_, _, _| Ok(()))?;
+    Ok(status_of(dir, running, &folded))
+}
+
+/// [`status`] of a log that is folded already.
+pub fn status_of(dir: &Path, running: bool, folded: &Folded) -> Value {
     let engine = &folded.engine;
     let holds: Vec<Value> = engine
         .holds()
@@ -36,14 +42,16 @@ pub fn status(dir: &Path) -> Result<Value, GatewayError> {
         "closed": folded.is_closed,
         "origin": folded.genesis.as_ref().map(|g| g.origin.clone()),
         "entries": folded.facts.size,
+        "bytes": folded.facts.bytes,
         "last_fsync_utc_ns": folded.facts.last_commit_utc_ns,
         "holds": holds,
         "pending": pending(dir),
+        "refused_requests": &folded.refused,
         "unlogged": folded.unlogged,
         "scopes": engine.registry().scope_names(),
     });
     merge(&mut out, more);
-    Ok(out)
+    out
 }
 
 /// What an engine can say of itself.
@@ -53,6 +61,7 @@ pub fn engine_state(engine: &Engine) -> Value {
         engine.refusals().into_iter().map(|(c, n)| (c.name().to_owned(), json!(n))).collect();
     json!({
         "limits_version": engine.limits_version(),
+        "limits": crate::limits_state(engine),
         "orders": counters.orders,
         "accepted": counters.accepted,
         "cancels": counters.cancels,
@@ -96,6 +105,9 @@ fn pending(dir: &Path) -> Vec<Value> {
     paths.sort();
     let row = |path: &std::path::PathBuf| {
         let file = path.file_name()?.to_string_lossy().into_owned();
+        if file.ends_with(CHANGE_SUFFIX) || file.ends_with(HALF_SUFFIX) {
+            return crate::limits_state::pending_row(path, &file);
+        }
         let bytes = std::fs::read(path).ok()?;
         let Ok(request) = KillRequest::parse(&bytes) else {
             return Some(json!({ "file": file, "action": "unreadable", "scope": "firm" }));
@@ -108,16 +120,10 @@ fn pending(dir: &Path) -> Vec<Value> {
         Some(json!({
             "file": file, "action": action, "scope": scope,
             "actor": request.actor, "reason": request.reason,
+            "cancel_working": request.cancel_working,
         }))
     };
     paths.iter().filter_map(row).collect()
-}
-
-fn scope_text(scope: &cwts_audit::holds::NamedScope) -> String {
-    if scope.kind == cwts_types::ScopeKind::Firm {
-        return "firm".to_owned();
-    }
-    format!("{}:{}", scope.kind.name(), scope.name)
 }
 
 /// One violation with everything that a person asks about it.

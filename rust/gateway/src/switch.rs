@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use cwts_audit::holds::{KillRequest, PAGE_FILE, REQUEST_BYTES_MAX, REQUESTS_DIRECTORY};
+use cwts_audit::holds::{
+    CHANGE_BYTES_MAX, CHANGE_SUFFIX, ChangeRequest, KillRequest, PAGE_FILE, REQUEST_BYTES_MAX,
+    REQUESTS_DIRECTORY,
+};
 use cwts_ring::KillPage;
 use cwts_types::KillState;
 
@@ -78,6 +81,12 @@ impl KillSwitch {
         KillState::from_code(code).unwrap_or(KillState::Halted)
     }
 
+    /// Whether the page shows exactly these states; nothing contradicts where there is no page.
+    pub(crate) fn shows(&self, states: &[u8]) -> bool {
+        let Some(page) = &self.page else { return true };
+        (0..cwts_ring::SLOTS).all(|slot| page.state(slot) == states.get(slot).copied().unwrap_or(0))
+    }
+
     pub(crate) fn next_ticket(&self) -> u64 {
         self.tickets.fetch_add(1, Ordering::Relaxed)
     }
@@ -135,7 +144,8 @@ impl KillSwitch {
         paths
             .into_iter()
             .map(|path| {
-                let request = read_bounded(&path).and_then(|b| KillRequest::parse(&b).ok());
+                let request = read_bounded(&path, REQUEST_BYTES_MAX)
+                    .and_then(|b| KillRequest::parse(&b).ok());
                 FileRequest { path, request }
             })
             .collect()
@@ -154,12 +164,29 @@ impl KillSwitch {
     }
 }
 
-fn read_bounded(path: &Path) -> Option<Vec<u8>> {
+fn read_bounded(path: &Path, bytes_max: usize) -> Option<Vec<u8>> {
     use std::io::Read as _;
     let file = std::fs::File::open(path).ok()?;
     let mut bytes = Vec::new();
-    file.take(REQUEST_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).ok()?;
+    file.take(bytes_max as u64 + 1).read_to_end(&mut bytes).ok()?;
     Some(bytes)
+}
+
+/// Change requests that other processes left, by name; `None` for one that cannot be read.
+pub(crate) fn read_changes(dir: &Path) -> Vec<(PathBuf, Option<ChangeRequest>)> {
+    let Ok(entries) = std::fs::read_dir(dir.join(REQUESTS_DIRECTORY)) else { return Vec::new() };
+    let mut paths: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.to_string_lossy().ends_with(CHANGE_SUFFIX))
+        .take(REQUESTS_MAX)
+        .collect();
+    paths.sort();
+    let read = |path: PathBuf| {
+        let bytes = read_bounded(&path, CHANGE_BYTES_MAX);
+        let request = bytes.and_then(|b| ChangeRequest::parse(&b).ok());
+        (path, request)
+    };
+    paths.into_iter().map(read).collect()
 }
 
 /// Requests taken in at once.

@@ -97,9 +97,9 @@ fn a_refused_replace_leaves_the_order_and_its_new_id_names_it() {
     let rows = [
         (Add, 1, 100, 0),
         // Too large: the account keeps its 100.
-        (Replace, 2, 600, 1),
+        (Replace, 2, 1_100, 1),
         (Fill, 2, 30, 0),
-        (Delete, 2, 570, 0),
+        (Delete, 2, 1_070, 0),
         (Add, 3, 121, 0),
         (Add, 4, 120, 0),
     ];

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use cwts_audit::{
-    Finding, FsStorage, Level, LogError, Storage as _, VerifyKey, VerifyKeys, verify as verify_log,
+    Finding, FsStorage, Level, LogError, Storage as _, Verdict, VerifyKey, VerifyKeys,
+    verify as verify_log,
 };
 use cwts_gateway::{Gateway, GatewayError, GatewayOptions, KeyStore, Requested, parse_limits};
 use cwts_types::{CONTROLS, ReleaseMode, Stage};
@@ -24,7 +25,6 @@ pub(crate) fn controls(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
             "fix103": row.fix103,
             "stage": if row.stage == Stage::Stateless { "stateless" } else { "stateful" },
             "reducing_exempt": row.reducing_exempt,
-            "enforced": row.enforced,
             "citation": row.citation,
             "text": row.text,
         })
@@ -81,7 +81,7 @@ pub(crate) fn explain(
 
 /// Halts a scope of the gateway that owns a log.
 #[pyfunction]
-#[pyo3(signature = (dir, scope, *, reason, actor, reduce_only=false))]
+#[pyo3(signature = (dir, scope, *, reason, actor, reduce_only=false, cancel_working=false))]
 pub(crate) fn request_halt<'py>(
     py: Python<'py>,
     dir: PathBuf,
@@ -89,8 +89,11 @@ pub(crate) fn request_halt<'py>(
     reason: &str,
     actor: &str,
     reduce_only: bool,
+    cancel_working: bool,
 ) -> Result<Bound<'py, PyAny>, Error> {
-    let done = py.detach(|| cwts_gateway::request_halt(&dir, scope, actor, reason, reduce_only))?;
+    let done = py.detach(|| {
+        cwts_gateway::request_halt(&dir, scope, actor, reason, reduce_only, cancel_working)
+    })?;
     requested(py, &done, scope)
 }
 
@@ -189,7 +192,9 @@ fn verify_dir(dir: &Path, mut keys: Vec<VerifyKey>, level: Level) -> Result<Valu
         return Err(GatewayError::Replay(why));
     }
     let given = VerifyKeys { vkey: keys.pop(), ..VerifyKeys::default() };
-    let verdict = verify_log(&storage, &given, level).map_err(|e| log_error(LogError::from(e)))?;
+    let mut verdict =
+        verify_log(&storage, &given, level).map_err(|e| log_error(LogError::from(e)))?;
+    check_consents(dir, &mut verdict)?;
     Ok(json!({
         "ok": verdict.is_ok(),
         "clean": verdict.clean,
@@ -201,6 +206,32 @@ fn verify_dir(dir: &Path, mut keys: Vec<VerifyKey>, level: Level) -> Result<Valu
         "notes": verdict.notes,
         "counts": verdict.entry_counts,
     }))
+}
+
+/// Checks who said yes to limit changes and resumes, where the log has any.
+fn check_consents(dir: &Path, verdict: &mut Verdict) -> Result<(), GatewayError> {
+    let count = |name: &str| verdict.entry_counts.get(name).copied().unwrap_or(0);
+    let asked = ["LIMIT_PROPOSE", "LIMIT_APPROVE", "LIMIT_EXPIRE", "RESUME"];
+    if asked.into_iter().all(|name| count(name) == 0) && count("LIMIT_ACTIVATE") < 2 {
+        return Ok(());
+    }
+    // Damaged entries do not fold: what is wrong with them is told already.
+    if !verdict.is_ok() {
+        verdict.not_checked.push("who said yes to changes: entries are damaged".to_owned());
+        return Ok(());
+    }
+    let consents = cwts_gateway::check_consents(dir)?;
+    verdict.findings.extend(consents.findings);
+    for (n, what) in [
+        (consents.authenticated, "signed by operators' keys"),
+        (consents.unauthenticated, "unauthenticated: no operators were listed"),
+    ] {
+        if n > 0 {
+            let noun = if n == 1 { "change or resume is" } else { "changes and resumes are" };
+            verdict.notes.push(format!("{n} {noun} {what}"));
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn finding(finding: &Finding) -> Value {

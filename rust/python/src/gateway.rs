@@ -29,7 +29,8 @@ use crate::producer::{IntakeHost, Producer};
 #[pyclass(frozen, module = "cwts._core")]
 pub(crate) struct Gateway {
     inner: Arc<Mutex<Inner>>,
-    switch: Arc<KillSwitch>,
+    pub(crate) switch: Arc<KillSwitch>,
+    pub(crate) dir: Option<PathBuf>,
     stop: Arc<AtomicBool>,
     intake: IntakeHost,
     /// Whether `submit` waits for the disk.
@@ -37,7 +38,7 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
-    fn lock(&self) -> Result<MutexGuard<'_, Inner>, GatewayError> {
+    pub(crate) fn lock(&self) -> Result<MutexGuard<'_, Inner>, GatewayError> {
         lock(&self.inner, &self.switch)
     }
 }
@@ -78,7 +79,8 @@ impl Gateway {
             attend(Arc::downgrade(&inner), Arc::clone(&stop));
         }
         let intake = IntakeHost::default();
-        Ok(Self { inner, switch, stop, intake, waits: release == ReleaseMode::Durable })
+        let waits = release == ReleaseMode::Durable;
+        Ok(Self { inner, switch, dir: options.dir, stop, intake, waits })
     }
 
     #[getter]

@@ -9,7 +9,11 @@ mod events;
 mod files;
 mod flow;
 mod fold;
+mod follow;
 mod gateway;
+mod kill;
+mod limits;
+mod market;
 mod order;
 mod producer;
 mod replay;
@@ -40,7 +44,22 @@ mod _core {
     #[pymodule_export]
     use crate::fold::fold;
     #[pymodule_export]
+    use crate::follow::Follower;
+    #[pymodule_export]
     use crate::gateway::Gateway;
+    #[pymodule_export]
+    use crate::kill::{
+        cancels_after, halt_and_cancel, standing_holds, take_cancels, torture_clock, torture_judge,
+        torture_state,
+    };
+    #[pymodule_export]
+    use crate::limits::{
+        approve_limits, limits_diff, limits_effective, limits_schema, lists_operators,
+        new_operator, propose_limits, request_approve, request_propose, request_resume_approval,
+        request_resume_signed,
+    };
+    #[pymodule_export]
+    use crate::market::{locate, set_market, set_phase};
     #[pymodule_export]
     use crate::order::Order;
     #[pymodule_export]

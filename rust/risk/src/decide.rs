@@ -103,7 +103,7 @@ impl Engine {
             let own = order.kind == OrderKind::Replace as u8
                 && named.is_some()
                 && named == self.resolve(order.ref_id);
-            // An ended order keeps its own id and those of its replaces: a fill may still name them.
+            // An ended order keeps its own id and its replaces' ids: a fill may still name them.
             let last = self.replaces.get(&order.order_id).unwrap_or(&order.order_id);
             let taken = named.is_some() && !own || self.ended.contains_key(last);
             // A replace keeps its order, so the id may be its own; a new one is nobody's yet.

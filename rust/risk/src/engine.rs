@@ -53,6 +53,7 @@ pub struct Engine {
     pub(crate) text: Vec<u8>,
     pub(crate) pending_text: BTreeMap<u16, Vec<u8>>,
     pub(crate) version: u32,
+    pub(crate) changes: crate::change::Changes,
     pub(crate) registry: Registry,
     /// Index = handle; 0 is nobody.
     pub(crate) instruments: Vec<Option<InstrumentLine>>,
@@ -129,6 +130,14 @@ pub enum StepError {
         /// What does not fit.
         why: String,
     },
+    /// A change of the limits that does not fit.
+    #[error("limits proposal {id}: {why}")]
+    Change {
+        /// The proposal.
+        id: u64,
+        /// What does not fit.
+        why: String,
+    },
     /// A kill or resume that does not fit.
     #[error("hold {hold}: {why}")]
     Hold {
@@ -157,6 +166,7 @@ impl Engine {
             text: Vec::new(),
             pending_text: BTreeMap::new(),
             version: 0,
+            changes: crate::change::Changes::default(),
             registry: Registry::default(),
             instruments: vec![None],
             accounts: vec![None],
@@ -428,15 +438,10 @@ impl Engine {
                     self.pending_text.insert(config.part, config.text.clone());
                 }
             }
-            Body::LimitActivate(activate) => {
-                let chunks = std::mem::take(&mut self.pending_text);
-                if chunks.len() != usize::from(activate.parts) {
-                    let version = activate.version;
-                    return Err(StepError::Version { version, current: self.version });
-                }
-                let text: Vec<u8> = chunks.into_values().flatten().collect();
-                self.activate(activate.version, &text)?;
-            }
+            Body::LimitPropose(_)
+            | Body::LimitApprove(_)
+            | Body::LimitActivate(_)
+            | Body::LimitExpire(_) => self.change(index, entry)?,
             Body::Register(register) => self.register(register)?,
             Body::Kill(kill) => self.kill(index, kill)?,
             Body::Resume(resume) => self.resume(index, resume)?,

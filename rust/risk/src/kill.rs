@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::engine::{Engine, StepError};
+use crate::limits::Right;
 use crate::tables::kill_bit;
 
 /// One hold in force.
@@ -131,6 +132,12 @@ impl Engine {
         if resume.actor == resume.approver || resume.actor.is_empty() || resume.approver.is_empty()
         {
             return wrong("resuming takes a second person");
+        }
+        for who in [&resume.actor, &resume.approver] {
+            let signed = resume.signatures.is_some();
+            if crate::change::check_signer(&self.file, who, signed, Some(Right::Resume)).is_err() {
+                return wrong("resuming takes the keys of two operators who may resume");
+            }
         }
         let lifted = self.holds.remove(&resume.hold);
         if let Some(hold) = lifted.filter(|hold| hold.rank >= RANK_RISK) {

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod caps;
+mod change;
 mod compile;
 mod crossing;
 mod day;
@@ -16,6 +17,7 @@ mod evaluate;
 mod exec;
 mod explain;
 mod holding;
+mod in_scope;
 mod kill;
 pub mod limits;
 mod market;
@@ -32,6 +34,7 @@ mod violations;
 mod window;
 mod working;
 
+pub use change::{Changes, Proposal, Standing, Temporary};
 pub use decide::Outcome;
 pub use engine::{Counters, Engine, StepError};
 pub use exec::ExecEffect;

@@ -21,6 +21,7 @@ struct Image {
     text: Vec<u8>,
     pending_text: BTreeMap<u16, Vec<u8>>,
     version: u32,
+    changes: crate::change::Changes,
     names: Vec<(u8, u32, String)>,
     /// In order of creation: parent first.
     node_order: Vec<(u8, u32)>,
@@ -77,6 +78,7 @@ impl Engine {
             text: self.text.clone(),
             pending_text: self.pending_text.clone(),
             version: self.version,
+            changes: self.changes.clone(),
             names: self
                 .registry
                 .rows()
@@ -227,6 +229,7 @@ impl Engine {
         engine.recount_margins();
         engine.rebuild_crossing();
         engine.has_trips = !engine.trips().is_empty();
+        engine.changes = image.changes;
         engine.refresh_kill();
         Ok(engine)
     }

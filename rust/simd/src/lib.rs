@@ -1,77 +1,29 @@
-//! Kernels of the risk checks. This release has the exact division that every path shares; the
-//! run-time dispatched vector kernels join it, and are tested against it.
-#![forbid(unsafe_code)]
+//! Unsafe room 2: vector kernels of the checks that need nothing but the order and its
+//! instrument's limits.
+//!
+//! A block of orders passes through in four steps, each usable alone:
+//!
+//! - [`has_long_runs`]: whether grouping the block by instrument will pay.
+//! - [`Groups`]: the block's entries by instrument, those of one instrument in arrival order.
+//! - [`Columns`]: records turned into columns, in that order.
+//! - [`Kernel`]: the limits of one instrument against a run of columns, eight rows at a time
+//!   (AVX-512), four (AVX2) or one, chosen once, by what the processor has.
+//!
+//! What the kernels compute is defined by [`columns`]; all paths give the same bits, and are
+//! tested against a model in 128-bit integers. [`Divisor`] is the exact division that they share.
+//!
+//! `unsafe` is a call of a function that needs a processor's feature, or a load or store of whole
+//! vectors through a reference to an array of that size; each block has a row in
+//! `docs/unsafe.toml`, and `SAFETY.md` beside this crate says what was argued and how.
 
-/// Division by a fixed number without a division, and an exact test of divisibility.
-///
-/// Source: Granlund and Montgomery, "Division by Invariant Integers using Multiplication" (PLDI
-/// 1994), section 9. For d = o * 2^s with o odd, x is a multiple of d exactly if
-/// `rotr(x * o^-1 mod 2^64, s) <= (2^64 - 1) / d`, and then that value is x / d.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Divisor {
-    divisor: u64,
-    inverse: u64,
-    threshold: u64,
-    shift: u32,
-}
+#![deny(unsafe_code)]
 
-impl Divisor {
-    /// A divisor above zero; `None` for zero.
-    pub fn new(divisor: u64) -> Option<Self> {
-        if divisor == 0 {
-            return None;
-        }
-        let shift = divisor.trailing_zeros();
-        let odd = divisor >> shift;
-        // Newton: each step doubles the number of right low bits, and odd * odd = 1 mod 8.
-        let mut inverse = odd;
-        for _ in 0..NEWTON_STEPS {
-            inverse = inverse.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(inverse)));
-        }
-        Some(Self { divisor, inverse, threshold: u64::MAX / divisor, shift })
-    }
+mod block;
+pub mod columns;
+mod divisor;
+mod group;
 
-    /// The divisor itself.
-    pub fn divisor(self) -> u64 {
-        self.divisor
-    }
-
-    /// `x / divisor` if it is whole.
-    #[inline]
-    pub fn exact(self, x: u64) -> Option<u64> {
-        let quotient = x.wrapping_mul(self.inverse).rotate_right(self.shift);
-        (quotient <= self.threshold).then_some(quotient)
-    }
-
-    /// Whether `x` is a multiple.
-    #[inline]
-    pub fn divides(self, x: u64) -> bool {
-        self.exact(x).is_some()
-    }
-}
-
-/// 3 bits are right at the start: 3, 6, 12, 24, 48, 96.
-const NEWTON_STEPS: usize = 5;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    proptest! {
-        #[test]
-        fn agrees_with_the_division_instruction(x: u64, d in 1u64.., k: u32) {
-            for d in [d, 1 << (k % 64), 10_000_000, 1, u64::MAX] {
-                let divisor = Divisor::new(d).unwrap();
-                for x in [x, x - x % d, d, 0, u64::MAX] {
-                    prop_assert_eq!(divisor.exact(x), (x % d == 0).then_some(x / d));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn zero_divides_nothing() {
-        assert_eq!(Divisor::new(0), None);
-    }
-}
+pub use block::Columns;
+pub use columns::{Bounds, Kernel, Limits, Path, PathError, Row, Rows, path, with_path};
+pub use divisor::Divisor;
+pub use group::{BLOCK_MAX, BlockError, Groups, MEAN_RUN_MIN, Run, has_long_runs};

@@ -26,8 +26,6 @@ pub struct ControlInfo {
     pub stage: Stage,
     /// Whether a risk-reducing order is exempt.
     pub reducing_exempt: bool,
-    /// Whether this release enforces it.
-    pub enforced: bool,
     /// The rule behind it.
     pub citation: &'static str,
     /// When it refuses, as a sentence.
@@ -36,7 +34,7 @@ pub struct ControlInfo {
 
 macro_rules! controls {
     ($($bit:literal $variant:ident $name:literal $fix:literal $stage:ident $exempt:literal
-       $enforced:literal $cite:literal $text:literal)*) => {
+       $cite:literal $text:literal)*) => {
         /// A pre-trade control; the value is its bit in [`Reasons`].
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
@@ -52,7 +50,6 @@ macro_rules! controls {
                 fix103: $fix,
                 stage: Stage::$stage,
                 reducing_exempt: $exempt,
-                enforced: $enforced,
                 citation: $cite,
                 text: $text,
             },)*
@@ -61,115 +58,115 @@ macro_rules! controls {
 }
 
 controls! {
-    0 LimitNotSet "LIMIT_NOT_SET" 3 Stateless false true
+    0 LimitNotSet "LIMIT_NOT_SET" 3 Stateless false
         "17 CFR 240.15c3-5(c)(1); FIA 2024"
         "A mandatory limit of one of the order's levels is absent."
-    1 UnknownHandle "UNKNOWN_HANDLE" 15 Stateless false true
+    1 UnknownHandle "UNKNOWN_HANDLE" 15 Stateless false
         "17 CFR 240.15c3-5(c)(2)(iii)" "The account, instrument or strategy is not registered."
-    2 Malformed "MALFORMED" 11 Stateless false true
+    2 Malformed "MALFORMED" 11 Stateless false
         "17 CFR 240.15c3-5(c)(2)(i)"
         "The order contradicts itself: quantity, price, type, reserved bit, or a taken id."
-    3 ArithmeticOverflow "ARITHMETIC_OVERFLOW" 13 Stateful false true
+    3 ArithmeticOverflow "ARITHMETIC_OVERFLOW" 13 Stateful false
         "own" "A sum would leave 64 bits."
-    4 MaxOrderQty "MAX_ORDER_QTY" 13 Stateless false true
+    4 MaxOrderQty "MAX_ORDER_QTY" 13 Stateless false
         "17 CFR 240.15c3-5(c)(1)(ii); RTS 6 Art. 15(1)(c)"
         "The quantity is above the largest allowed."
-    5 MinOrderQty "MIN_ORDER_QTY" 13 Stateless true true
+    5 MinOrderQty "MIN_ORDER_QTY" 13 Stateless true
         "17 CFR 240.15c3-5(c)(2)(i)" "The quantity is below the smallest allowed."
-    6 LotSize "LOT_SIZE" 13 Stateless true true
+    6 LotSize "LOT_SIZE" 13 Stateless true
         "17 CFR 240.15c3-5(c)(2)(i)" "The quantity is not a multiple of the lot."
-    7 TickSize "TICK_SIZE" 11 Stateless false true
+    7 TickSize "TICK_SIZE" 11 Stateless false
         "17 CFR 240.15c3-5(c)(2)(i)" "The price is not a multiple of the tick."
-    8 MaxOrderNotional "MAX_ORDER_NOTIONAL" 3 Stateless false true
+    8 MaxOrderNotional "MAX_ORDER_NOTIONAL" 3 Stateless false
         "17 CFR 240.15c3-5(c)(1)(ii); RTS 6 Art. 15(1)(b)"
         "Price times quantity is above the largest allowed."
-    9 MinOrderNotional "MIN_ORDER_NOTIONAL" 13 Stateless true true
+    9 MinOrderNotional "MIN_ORDER_NOTIONAL" 13 Stateless true
         "venue rule" "Price times quantity is below the smallest allowed."
-    10 PriceCollar "PRICE_COLLAR" 99 Stateless false true
+    10 PriceCollar "PRICE_COLLAR" 99 Stateless false
         "17 CFR 240.15c3-5(c)(1)(ii); RTS 6 Art. 15(1)(a)"
         "The price is too far from the reference price."
-    11 ReferenceMissing "REFERENCE_MISSING" 99 Stateless false true
+    11 ReferenceMissing "REFERENCE_MISSING" 99 Stateless false
         "FIA 2024 3.1" "A collar is set, and there is no reference price yet."
-    12 ReferenceStale "REFERENCE_STALE" 8 Stateless false true
+    12 ReferenceStale "REFERENCE_STALE" 8 Stateless false
         "FIA 2024 3.1" "The reference price is older than its maximum age."
-    13 PriceMove "PRICE_MOVE" 99 Stateless false true
+    13 PriceMove "PRICE_MOVE" 99 Stateless false
         "17 CFR 240.15c3-5(c)(1)(ii)"
         "The price is outside the collar around the reference of one period ago."
-    14 LuldBand "LULD_BAND" 99 Stateless false true
+    14 LuldBand "LULD_BAND" 99 Stateless false
         "17 CFR 240.15c3-5(c)(2)(i); LULD plan" "The price is outside the limit-up limit-down band."
-    15 InstrumentHalted "INSTRUMENT_HALTED" 2 Stateless false true
+    15 InstrumentHalted "INSTRUMENT_HALTED" 2 Stateless false
         "17 CFR 240.15c3-5(c)(2)(i)" "The instrument is halted by its venue."
-    16 MarketWideHalt "MARKET_WIDE_HALT" 2 Stateless false true
+    16 MarketWideHalt "MARKET_WIDE_HALT" 2 Stateless false
         "17 CFR 240.15c3-5(c)(2)(i)" "A market-wide circuit breaker is in force."
-    17 SessionClosed "SESSION_CLOSED" 2 Stateless false true
+    17 SessionClosed "SESSION_CLOSED" 2 Stateless false
         "17 CFR 240.15c3-5(c)(2)(i)" "The session does not take this order now."
-    18 AuctionRule "AUCTION_RULE" 11 Stateless false true
+    18 AuctionRule "AUCTION_RULE" 11 Stateless false
         "17 CFR 240.15c3-5(c)(2)(i)" "An auction rule forbids this order."
-    19 OrderTypeNotAllowed "ORDER_TYPE_NOT_ALLOWED" 11 Stateless false true
+    19 OrderTypeNotAllowed "ORDER_TYPE_NOT_ALLOWED" 11 Stateless false
         "17 CFR 240.15c3-5(c)(2)(i)" "The order type or time in force is not in the allowed set."
-    20 RestrictedInstrument "RESTRICTED_INSTRUMENT" 0 Stateless false true
+    20 RestrictedInstrument "RESTRICTED_INSTRUMENT" 0 Stateless false
         "17 CFR 240.15c3-5(c)(2)(ii)"
         "The instrument is on a deny list, or missing from an allow list."
-    21 NotPermitted "NOT_PERMITTED" 10 Stateless false true
+    21 NotPermitted "NOT_PERMITTED" 10 Stateless false
         "17 CFR 240.15c3-5(c)(2)(iii); RTS 6 Art. 15(5), 18"
         "The strategy may not trade this account or group."
-    22 ShortMark "SHORT_MARK" 11 Stateful false true
+    22 ShortMark "SHORT_MARK" 11 Stateful false
         "Reg SHO 200(g)" "The sell is marked long and would be short, or the reverse."
-    23 ShortSaleRestriction "SHORT_SALE_RESTRICTION" 11 Stateless false true
+    23 ShortSaleRestriction "SHORT_SALE_RESTRICTION" 11 Stateless false
         "Reg SHO 201" "A short sale at or below the national best bid under the restriction."
-    24 Locate "LOCATE" 0 Stateful false true
+    24 Locate "LOCATE" 0 Stateful false
         "Reg SHO 203(b)(1)" "More short than was located."
-    25 UnknownOrder "UNKNOWN_ORDER" 5 Stateful false true
+    25 UnknownOrder "UNKNOWN_ORDER" 5 Stateful false
         "17 CFR 240.15c3-5(c)(2)(i)" "The replace or cancel names no working order."
-    26 MessageRate "MESSAGE_RATE" 99 Stateful false true
+    26 MessageRate "MESSAGE_RATE" 99 Stateful false
         "RTS 6 Art. 15(1)(d); FIA 2024" "Too many messages left within the window."
-    27 AttemptRate "ATTEMPT_RATE" 99 Stateful false true
+    27 AttemptRate "ATTEMPT_RATE" 99 Stateful false
         "FIA 2024" "Too many attempts within the window, rejected ones included."
-    28 DuplicateId "DUPLICATE_ID" 6 Stateful false true
+    28 DuplicateId "DUPLICATE_ID" 6 Stateful false
         "17 CFR 240.15c3-5(c)(1)(ii)" "The client order id was used before."
-    29 DuplicateOrder "DUPLICATE_ORDER" 6 Stateful false true
+    29 DuplicateOrder "DUPLICATE_ORDER" 6 Stateful false
         "17 CFR 240.15c3-5(c)(1)(ii)" "Equal orders were accepted within the window."
-    30 RepeatedExecution "REPEATED_EXECUTION" 0 Stateful false true
+    30 RepeatedExecution "REPEATED_EXECUTION" 0 Stateful false
         "RTS 6 Art. 15(3)" "The strategy's fills in the window reached their maximum."
-    31 WindowNotional "WINDOW_NOTIONAL" 3 Stateful true true
+    31 WindowNotional "WINDOW_NOTIONAL" 3 Stateful true
         "17 CFR 240.15c3-5(c)(1)(ii)" "Too much accepted within the window."
-    32 MaxPosition "MAX_POSITION" 3 Stateful true true
+    32 MaxPosition "MAX_POSITION" 3 Stateful true
         "RTS 6 Art. 17(4); FIA 2024" "Position and working orders would pass the position limit."
-    33 MaxOpenOrders "MAX_OPEN_ORDERS" 3 Stateful true true
+    33 MaxOpenOrders "MAX_OPEN_ORDERS" 3 Stateful true
         "FIA 2024" "Too many working orders."
-    34 MaxOpenNotional "MAX_OPEN_NOTIONAL" 3 Stateful true true
+    34 MaxOpenNotional "MAX_OPEN_NOTIONAL" 3 Stateful true
         "17 CFR 240.15c3-5(c)(1)(i)" "Working notional would pass its limit."
-    35 CreditLimit "CREDIT_LIMIT" 3 Stateful true true
+    35 CreditLimit "CREDIT_LIMIT" 3 Stateful true
         "17 CFR 240.15c3-5(c)(1)(i)" "Working and held notional would pass the credit."
-    36 NetExposure "NET_EXPOSURE" 3 Stateful true true
+    36 NetExposure "NET_EXPOSURE" 3 Stateful true
         "FIA 2024" "Worst-case net exposure would pass its limit."
-    37 Concentration "CONCENTRATION" 3 Stateful true true
+    37 Concentration "CONCENTRATION" 3 Stateful true
         "own" "Too much of the credit in one instrument."
-    38 DailyNotional "DAILY_NOTIONAL" 3 Stateful true true
+    38 DailyNotional "DAILY_NOTIONAL" 3 Stateful true
         "17 CFR 240.15c3-5(c)(1)(i)" "The day's notional cap would be passed."
-    39 DailyQty "DAILY_QTY" 3 Stateful true true
+    39 DailyQty "DAILY_QTY" 3 Stateful true
         "venue practice" "The day's quantity cap would be passed."
-    40 DailyOrders "DAILY_ORDERS" 3 Stateful true true
+    40 DailyOrders "DAILY_ORDERS" 3 Stateful true
         "own" "The day's order count cap is reached."
-    41 BuyingPower "BUYING_POWER" 3 Stateful true true
+    41 BuyingPower "BUYING_POWER" 3 Stateful true
         "17 CFR 240.15c3-5(c)(1)(i)" "Not enough free cash."
-    42 LossLimit "LOSS_LIMIT" 0 Stateful true true
+    42 LossLimit "LOSS_LIMIT" 0 Stateful true
         "RTS 6 Art. 15(4)" "The day's loss passed its limit."
-    43 Drawdown "DRAWDOWN" 0 Stateful true true
+    43 Drawdown "DRAWDOWN" 0 Stateful true
         "RTS 6 Art. 15(4)" "The fall from the day's peak passed its limit."
-    44 SelfTrade "SELF_TRADE" 0 Stateful false true
+    44 SelfTrade "SELF_TRADE" 0 Stateful false
         "FIA 2024" "The order would cross an own working order."
-    45 ReduceOnlyWouldIncrease "REDUCE_ONLY_WOULD_INCREASE" 99 Stateful false true
+    45 ReduceOnlyWouldIncrease "REDUCE_ONLY_WOULD_INCREASE" 99 Stateful false
         "own" "Marked reduce-only, and it does not reduce."
-    46 KillReduceOnly "KILL_REDUCE_ONLY" 0 Stateful true true
+    46 KillReduceOnly "KILL_REDUCE_ONLY" 0 Stateful true
         "RTS 6 Art. 12(1)" "A scope of the order is in REDUCE_ONLY."
-    47 KillHalted "KILL_HALTED" 0 Stateful false true
+    47 KillHalted "KILL_HALTED" 0 Stateful false
         "RTS 6 Art. 12(1), 12(3)" "A scope of the order is HALTED."
-    48 SlowDown "SLOW_DOWN" 99 Stateful true true
+    48 SlowDown "SLOW_DOWN" 99 Stateful true
         "venue practice" "The staged response asks for a pause between orders."
-    49 Reconciling "RECONCILING" 0 Stateful true true
+    49 Reconciling "RECONCILING" 0 Stateful true
         "RTS 6 Art. 17" "Venue orders are not yet matched with ours."
-    50 AuditBackpressure "AUDIT_BACKPRESSURE" 99 Stateful false true
+    50 AuditBackpressure "AUDIT_BACKPRESSURE" 99 Stateful false
         "own" "The audit log has no room: what cannot be logged is not released."
 }
 

@@ -278,10 +278,10 @@ mod tests {
                 Body::Resume(Resume {
                     hold,
                     epoch: 3,
-                    authenticated: yes,
                     actor: a.clone(),
                     approver: b,
                     reason: a,
+                    signatures: yes.then_some([[1; 64], [2; 64]]),
                 })
             }),
             (1..9u8, any::<u32>(), any::<[u8; 16]>(), text()).prop_map(
@@ -335,6 +335,35 @@ mod tests {
             (any::<u32>(), any::<[u8; 32]>()).prop_map(|(version, sha256)| Body::LimitActivate(
                 LimitActivate { version, parts: 1, first_part: 2, sha256 }
             )),
+            (any::<[u64; 4]>(), any::<u32>(), any::<[u8; 32]>(), text(), text(), any::<bool>())
+                .prop_map(|(n, version, sha256, maker, reason, yes)| {
+                    Body::LimitPropose(LimitPropose {
+                        id: n[0],
+                        version,
+                        parts: 1,
+                        direction: if yes {
+                            LimitDirection::Raise
+                        } else {
+                            LimitDirection::Tighten
+                        },
+                        first_part: n[1],
+                        effective_ns: n[2],
+                        expires_ns: n[3],
+                        sha256,
+                        maker,
+                        reason,
+                        signature: yes.then_some([7; 64]),
+                    })
+                }),
+            (any::<u64>(), any::<[u8; 32]>(), text(), any::<bool>()).prop_map(
+                |(id, sha256, checker, yes)| {
+                    let signature = yes.then_some([8; 64]);
+                    Body::LimitApprove(LimitApprove { id, sha256, checker, signature })
+                }
+            ),
+            (any::<u64>(), any::<u32>(), any::<[u8; 32]>()).prop_map(|(id, version, sha256)| {
+                Body::LimitExpire(LimitExpire { id, version, parts: 2, first_part: 9, sha256 })
+            }),
             (any::<[u8; 16]>(), text()).prop_map(|(salt, text)| Body::Note(Note { salt, text })),
             (any::<u32>(), 0..8u8).prop_map(|(handle, phase)| Body::Session(Session {
                 kind: SessionKind::Instrument,

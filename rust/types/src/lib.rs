@@ -15,8 +15,9 @@ mod scope;
 
 pub use body::{
     Alias, AliasKind, Body, Close, Config, ConfigKind, EntryType, Gap, Genesis, Kill,
-    LimitActivate, Locate, Note, Phase, Recovery, RecoveryCause, Reference, Register, RegisterKind,
-    ReleaseDenied, Resume, Session, SessionKind, reference_flag,
+    LimitActivate, LimitApprove, LimitDirection, LimitExpire, LimitPropose, Locate, Note, Phase,
+    Recovery, RecoveryCause, Reference, Register, RegisterKind, ReleaseDenied, Resume, Session,
+    SessionKind, Signature, reference_flag,
 };
 pub use codec::DecodeError;
 pub use control::{CONTROLS, Control, ControlInfo, Reasons, Stage};

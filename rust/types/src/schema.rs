@@ -137,6 +137,34 @@ fn fields(kind: EntryType) -> Fields {
             ("luld_hi", "i64"),
             ("ts", "u64"),
         ],
+        EntryType::LimitPropose => &[
+            ("id", "u64"),
+            ("version", "u32"),
+            ("parts", "u16"),
+            ("direction", "u8"),
+            ("zero", "u8"),
+            ("first_part", "u64"),
+            ("effective_ns", "u64"),
+            ("expires_ns", "u64"),
+            ("sha256", "bytes[32]"),
+            ("maker", "str"),
+            ("reason", "str"),
+            ("signature", "blob of 0 or 64"),
+        ],
+        EntryType::LimitApprove => &[
+            ("id", "u64"),
+            ("sha256", "bytes[32]"),
+            ("checker", "str"),
+            ("signature", "blob of 0 or 64"),
+        ],
+        EntryType::LimitExpire => &[
+            ("id", "u64"),
+            ("version", "u32"),
+            ("parts", "u16"),
+            ("zero", "u16"),
+            ("first_part", "u64"),
+            ("sha256", "bytes[32]"),
+        ],
         EntryType::LimitActivate => &[
             ("version", "u32"),
             ("parts", "u16"),
@@ -163,6 +191,7 @@ fn fields(kind: EntryType) -> Fields {
             ("actor", "str"),
             ("approver", "str"),
             ("reason", "str"),
+            ("signatures", "2 of bytes[64] if authenticated, else none"),
         ],
         EntryType::Locate => {
             &[("account", "u32"), ("instrument", "u32"), ("qty", "i64"), ("actor", "str")]

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use cwts_types::{Body, Scope, ScopeKind};
 
+mod change;
 mod page;
 mod request;
 mod scopes;
@@ -18,6 +19,7 @@ mod state;
 mod tests;
 mod text;
 
+pub use change::{CHANGE_BYTES_MAX, CHANGE_SUFFIX, ChangeAction, ChangeRequest, HALF_SUFFIX, Yes};
 pub use page::{PAGE_BYTES, PAGE_FILE, PAGE_SLOTS, page_image, page_is_at_least};
 pub use request::{KillAction, KillRequest, REQUEST_BYTES_MAX, REQUESTS_DIRECTORY};
 pub use scopes::{NamedScope, SCOPES_FILE, encode_scopes, parse_scopes};

@@ -21,6 +21,8 @@ pub struct KillRequest {
     pub reason: String,
     /// When.
     pub utc_ns: u64,
+    /// Whether what works in the scope is to be cancelled once the block holds; never of a resume.
+    pub cancel_working: bool,
 }
 
 /// The three requests.
@@ -49,6 +51,9 @@ impl KillRequest {
                 let kind = if halt { "halt" } else { "reduce" };
                 let (scope, name) = (scope.kind.name(), percent(&scope.name));
                 let _ = writeln!(text, "kind {kind}\nscope {scope} {name}");
+                if self.cancel_working {
+                    let _ = writeln!(text, "{CANCEL_LINE}");
+                }
             }
             KillAction::Resume { hold, approver } => {
                 let _ = writeln!(text, "kind resume\nhold {hold}\napprover {}", percent(approver));
@@ -78,12 +83,14 @@ impl KillRequest {
             }
             _ => return Err(lines.wrong("the kind is halt, reduce or resume")),
         };
+        let is_resume = matches!(action, KillAction::Resume { .. });
+        let cancel_working = !is_resume && lines.passes(CANCEL_LINE);
         let actor = lines.value("actor")?;
         let actor = lines.text(actor)?;
         let reason = lines.value("reason")?;
         let reason = lines.text(reason)?;
         let utc_ns = lines.field("utc_ns")?;
-        let parsed = Self { action, actor, reason, utc_ns };
+        let parsed = Self { action, actor, reason, utc_ns, cancel_working };
         canonical(bytes, &parsed.encode())?;
         Ok(parsed)
     }
@@ -106,3 +113,5 @@ impl KillRequest {
 }
 
 const REQUEST_HEAD: &str = "cwts kill request v1";
+/// The line of a halt that also cancels; without it the text is that of the first release.
+const CANCEL_LINE: &str = "cancel_working yes";

@@ -18,7 +18,7 @@ fn resume(hold: u64, epoch: u32, approver: &str) -> Body {
     Body::Resume(Resume {
         hold,
         epoch,
-        authenticated: false,
+        signatures: None,
         actor: "anna".to_owned(),
         approver: approver.to_owned(),
         reason: String::new(),
@@ -75,13 +75,17 @@ fn every_bit_of_every_text_counts() {
         actor: "anna".to_owned(),
         reason: "-".to_owned(),
         utc_ns: 7,
+        cancel_working: false,
     };
     let resume = KillAction::Resume { hold: 2, approver: "bo".to_owned() };
     for action in [request.action.clone(), KillAction::Reduce(scope), resume] {
         let request = KillRequest { action, ..request.clone() };
         assert_eq!(KillRequest::parse(request.encode().as_bytes()), Ok(request));
     }
-    let request = request.encode().into_bytes();
+    let cancelling = KillRequest { cancel_working: true, ..request.clone() };
+    assert!(cancelling.encode().contains("\ncancel_working yes\nactor "));
+    assert_eq!(KillRequest::parse(cancelling.encode().as_bytes()), Ok(cancelling.clone()));
+    let (request, cancelling) = (request.encode().into_bytes(), cancelling.encode().into_bytes());
     let flip_all = |bytes: &[u8], parses: &dyn Fn(&[u8]) -> bool| {
         assert!(parses(bytes));
         for bit in 0..bytes.len() * 8 {
@@ -94,6 +98,7 @@ fn every_bit_of_every_text_counts() {
     flip_all(&scopes, &|b| parse_scopes(b).is_ok());
     flip_all(&state, &|b| KillSnapshot::parse(b).is_ok());
     flip_all(&request, &|b| KillRequest::parse(b).is_ok());
+    flip_all(&cancelling, &|b| KillRequest::parse(b).is_ok());
 }
 
 #[test]

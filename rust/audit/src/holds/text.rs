@@ -32,6 +32,15 @@ impl<'a> Lines<'a> {
         self.lines.next()
     }
 
+    /// Passes the next line if it is this one, and says whether it was.
+    pub(super) fn passes(&mut self, line: &str) -> bool {
+        let is_next = self.lines.clone().next() == Some(line);
+        if is_next {
+            self.next();
+        }
+        is_next
+    }
+
     pub(super) fn wrong(&self, what: &'static str) -> HoldsError {
         HoldsError::Malformed { line: self.line, what }
     }

@@ -145,15 +145,13 @@ impl EntryChecks {
             Body::Decision(decision, _) => self.check_decision(place, &decision, findings)?,
             Body::Exec(exec) => check_seq(place, exec.seq, findings)?,
             Body::LimitActivate(active) => {
-                if active.version <= self.limits_version {
-                    findings.push(
-                        place
-                            .finding(FindingKind::LimitsVersion)
-                            .says(format!("above {}", self.limits_version), active.version),
-                    )?;
-                }
-                self.limits_version = active.version;
+                self.check_version(place, active.version, findings)?;
                 check_parent(place, active.first_part, findings)?;
+            }
+            Body::LimitPropose(propose) => check_parent(place, propose.first_part, findings)?,
+            Body::LimitExpire(expire) => {
+                self.check_version(place, expire.version, findings)?;
+                check_parent(place, expire.first_part, findings)?;
             }
             Body::ReleaseDenied(denied) => check_parent(place, denied.order_seq, findings)?,
             Body::Close(close) => check_head(place, close.size, &close.root, before, findings)?,
@@ -176,6 +174,23 @@ impl EntryChecks {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    fn check_version(
+        &mut self,
+        place: &Place<'_>,
+        version: u32,
+        findings: &mut Findings,
+    ) -> Result<(), Stop> {
+        if version <= self.limits_version {
+            findings.push(
+                place
+                    .finding(FindingKind::LimitsVersion)
+                    .says(format!("above {}", self.limits_version), version),
+            )?;
+        }
+        self.limits_version = version;
         Ok(())
     }
 

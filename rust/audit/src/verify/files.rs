@@ -9,8 +9,9 @@ use super::tiles::stored_root;
 use super::walk::Walked;
 use crate::frame::parse_segment_name;
 use crate::holds::{
-    HoldsFold, KILL_TEXT_BYTES_MAX, KillRequest, KillSnapshot, PAGE_BYTES, PAGE_FILE,
-    REQUEST_BYTES_MAX, SCOPES_FILE, STATE_FILE, page_is_at_least, parse_scopes,
+    CHANGE_BYTES_MAX, ChangeRequest, HoldsFold, KILL_TEXT_BYTES_MAX, KillRequest, KillSnapshot,
+    PAGE_BYTES, PAGE_FILE, REQUEST_BYTES_MAX, SCOPES_FILE, STATE_FILE, page_is_at_least,
+    parse_scopes,
 };
 use crate::note::{Checkpoint, NOTE_BYTES_MAX, Note, NoteError, VerifyKey};
 use crate::storage::{LOCK_FILE, TEMPORARY};
@@ -58,7 +59,8 @@ impl Check<'_> {
             let known = fixed.contains(&file.name.as_str())
                 || parse_segment_name(&file.name).is_some()
                 || TileId::parse(&file.name).is_some()
-                || KillRequest::is_path(&file.name);
+                || KillRequest::is_path(&file.name)
+                || ChangeRequest::is_path(&file.name);
             if !known || !file.regular {
                 // What a crash leaves behind is told apart at the end, if the log was not closed.
                 if !known && file.regular && file.name.ends_with(TEMPORARY) {
@@ -258,6 +260,20 @@ impl Check<'_> {
                 Err(error) => self.findings.push(
                     Finding::new(FindingKind::NotCanonical, &file.name)
                         .says("a kill request", error),
+                )?,
+            }
+        }
+        for file in self.files.iter().filter(|file| ChangeRequest::is_path(&file.name)) {
+            let bytes = if file.size_bytes <= CHANGE_BYTES_MAX as u64 {
+                storage.read_all(&file.name, CHANGE_BYTES_MAX)?.unwrap_or_default()
+            } else {
+                Vec::new()
+            };
+            match ChangeRequest::parse(&bytes) {
+                Ok(_) => self.verdict.notes.push(format!("pending request `{}`", file.name)),
+                Err(error) => self.findings.push(
+                    Finding::new(FindingKind::NotCanonical, &file.name)
+                        .says("a change request", error),
                 )?,
             }
         }

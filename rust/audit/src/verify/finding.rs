@@ -48,6 +48,8 @@ finding_kinds! {
     CloseDiffers "CLOSE_DIFFERS" "CLOSE or RECOVERY names another size or root."
     CloseIncomplete "CLOSE_INCOMPLETE"
         "The log says that it was closed, and what closing leaves is not all there."
+    ConsentBad "CONSENT_BAD"
+        "A change of limits or a resume lacks a signature that it needs, or has a wrong one."
     KillDiffers "KILL_DIFFERS" "A kill file is not what the log's holds make."
     FileMissing "FILE_MISSING" "A file that belongs to every log is not there."
     UnknownFile "UNKNOWN_FILE" "A file that belongs to no log."
@@ -75,7 +77,8 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub(super) fn new(kind: FindingKind, file: &str) -> Self {
+    /// A finding of this kind in this file, and nothing more yet.
+    pub fn new(kind: FindingKind, file: &str) -> Self {
         Self {
             kind,
             file: file.to_owned(),
@@ -93,7 +96,9 @@ impl Finding {
         self
     }
 
-    pub(super) fn index(mut self, index: u64) -> Self {
+    /// At this entry.
+    #[must_use]
+    pub fn index(mut self, index: u64) -> Self {
         self.index = Some(index);
         self
     }
@@ -105,13 +110,17 @@ impl Finding {
         self
     }
 
-    pub(super) fn says(mut self, expected: impl ToString, got: impl ToString) -> Self {
+    /// What should stand there, and what does.
+    #[must_use]
+    pub fn says(mut self, expected: impl ToString, got: impl ToString) -> Self {
         self.expected = expected.to_string();
         self.got = got.to_string();
         self
     }
 
-    pub(super) fn by(mut self, proof: impl ToString) -> Self {
+    /// What proves it.
+    #[must_use]
+    pub fn by(mut self, proof: impl ToString) -> Self {
         self.proved_by = proof.to_string();
         self
     }

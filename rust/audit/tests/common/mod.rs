@@ -131,7 +131,7 @@ pub fn body_at(index: u64) -> Body {
         12 => Body::Resume(Resume {
             hold: 2,
             epoch: 3,
-            authenticated: false,
+            signatures: None,
             actor: "risk anna".to_owned(),
             approver: "risk bo".to_owned(),
             reason: "reviewed".to_owned(),

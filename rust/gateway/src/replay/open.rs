@@ -17,9 +17,8 @@ use super::{Mapping, ReplayOptions};
 use crate::clock::Now;
 use crate::hex;
 use crate::log::LogTail;
-use crate::start::{
-    RETENTION_YEARS, SOFTWARE, chunks, first_entries, names_of, parent_kind, parse_limits,
-};
+use crate::names::{names_of, parent_kind};
+use crate::start::{RETENTION_YEARS, SOFTWARE, chunks, first_entries, parse_limits};
 use crate::{GatewayError, KeyStore};
 
 impl<'o> Fold<'o> {

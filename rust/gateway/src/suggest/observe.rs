@@ -197,7 +197,7 @@ fn each_accepted(
 }
 
 fn registry_of(dir: &Path) -> Result<cwts_risk::Registry, GatewayError> {
-    let folded = crate::reader::fold_log(dir, |_, _, _| Ok(()))?;
+    let folded = crate::follow::fold_log(dir, |_, _, _| Ok(()))?;
     Ok(folded.engine.registry().clone())
 }
 

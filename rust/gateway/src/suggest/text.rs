@@ -26,7 +26,7 @@ impl Shape {
             let accounts = vec![(ANY.to_owned(), None, Restricted::default())];
             return Ok(Self { file, accounts, strategies: vec![ANY.to_owned()] });
         };
-        let folded = crate::reader::fold_log(dir, |_, _, _| Ok(()))?;
+        let folded = crate::follow::fold_log(dir, |_, _, _| Ok(()))?;
         let file = folded.engine.limits().clone();
         let account = |(name, a): (&String, &cwts_risk::limits::AccountLimits)| {
             (name.clone(), a.customer.clone(), a.restricted.clone())

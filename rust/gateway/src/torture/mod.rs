@@ -9,6 +9,7 @@
 
 mod entries;
 mod feeds;
+pub mod kill;
 mod mutate;
 mod planted;
 mod samples;

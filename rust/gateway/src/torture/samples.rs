@@ -99,14 +99,17 @@ pub(super) fn signed_texts() -> &'static [String] {
 }
 
 /// One request of each kind.
-pub(super) fn requests() -> [KillRequest; 3] {
+pub(super) fn requests() -> [KillRequest; 4] {
     let resume = KillAction::Resume { hold: 1, approver: "ben".to_owned() };
-    [KillAction::Halt(firm()), KillAction::Reduce(firm()), resume].map(|action| KillRequest {
+    let request = |(action, cancel_working)| KillRequest {
         action,
         actor: "ana".to_owned(),
         reason: "fat finger, 100 %".to_owned(),
         utc_ns: START_NS,
-    })
+        cancel_working,
+    };
+    let (halt, reduce) = (KillAction::Halt(firm()), KillAction::Reduce(firm()));
+    [(halt.clone(), false), (halt, true), (reduce, false), (resume, false)].map(request)
 }
 
 fn bodies() -> Vec<Body> {
@@ -216,7 +219,7 @@ fn bodies() -> Vec<Body> {
         Body::Resume(Resume {
             hold: 1,
             epoch: 2,
-            authenticated: false,
+            signatures: None,
             actor: "ana".to_owned(),
             approver: "ben".to_owned(),
             reason: "reviewed".to_owned(),

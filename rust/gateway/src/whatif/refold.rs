@@ -14,8 +14,9 @@ use cwts_types::{
 use rustc_hash::FxHashMap;
 
 use crate::GatewayError;
+use crate::names::{names_of, parent_kind};
 use crate::replay::live::LiveOrders;
-use crate::start::{names_of, parent_kind, parse_limits};
+use crate::start::parse_limits;
 
 /// An engine under other limits, in step with entries made under the old ones.
 pub(crate) struct Refold {
@@ -54,6 +55,7 @@ impl Refold {
         let mut engine = Engine::new();
         let step = |source| GatewayError::Step { index: 0, source };
         engine.activate(1, text).map_err(step)?;
+        engine.ignore_operators();
         let mut out = Self {
             engine,
             file,

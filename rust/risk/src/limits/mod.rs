@@ -3,15 +3,22 @@
 //! Source: design note "risk", section 5. A missing limit is [`Limit::Unset`], never "unlimited":
 //! unlimited must be written out as `"none"`. Money limits are in the firm's base currency.
 
+pub mod diff;
+pub mod effective;
+pub mod operators;
 mod parse;
 mod rules;
+pub mod schema;
+mod schema_rules;
 mod section;
 mod section_rules;
+pub mod units;
 mod value;
 
 use std::collections::BTreeMap;
 
-pub use parse::{parse, utf8};
+pub use operators::{Operator, Right};
+pub use parse::{error_at, parse, utf8};
 pub use rules::{
     Aggregates, Auction, ControlRules, LossLimit, PriceMove, SessionLimits, VenueLimits,
     WindowNotional, type_bit,
@@ -397,6 +404,8 @@ pub struct LimitsFile {
     pub fx_e9: BTreeMap<String, i64>,
     /// Whether any account, customer, desk or the firm has a list of its own.
     pub scopes_lists: bool,
+    /// Whose keys change limits and lift holds, by name.
+    pub operators: BTreeMap<String, Operator>,
     /// Replay only.
     pub replay: ReplayRules,
     /// Whether the file uses a key that only a replay may use, and which.

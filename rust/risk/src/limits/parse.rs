@@ -7,8 +7,8 @@ use toml_edit::Document;
 use super::section::{Section, Sink};
 use super::{
     ANY, AccountLimits, Collar, Counts, HoldingRules, InstrumentLimits, LIMITS_BYTES_MAX,
-    LimitErrors, LimitsFile, NodeLimits, RateLimit, ReferenceSource, ReplayRules, Restricted,
-    SessionLimits, StrategyLimits, VenueLimits,
+    LimitError, LimitErrors, LimitsFile, NodeLimits, RateLimit, ReferenceSource, ReplayRules,
+    Restricted, SessionLimits, StrategyLimits, VenueLimits,
 };
 
 /// Parses a limits file.
@@ -33,6 +33,16 @@ pub fn parse(text: &str) -> Result<LimitsFile, LimitErrors> {
     let file = read(Section::new("", document.as_table()), &mut sink);
     check_names(&file, document.as_table(), &mut sink);
     if sink.errors.is_empty() { Ok(file) } else { Err(LimitErrors(sink.errors)) }
+}
+
+/// An error at the place of a unit, for what only a room above can know of its value.
+pub fn error_at(text: &str, place: &super::units::Place, message: &str) -> LimitError {
+    let mut sink = Sink { text, errors: Vec::new() };
+    let key = (!place.key.is_empty()).then_some(place.key.as_str());
+    let path: Vec<&str> = place.path.iter().map(String::as_str).chain(key).collect();
+    let at = Document::parse(text).map_or(0, |d| position(d.as_table(), &path));
+    sink.push(at, &place.to_string(), message);
+    sink.errors.swap_remove(0)
 }
 
 /// The text of a limits file.
@@ -90,7 +100,6 @@ fn read(mut root: Section<'_>, sink: &mut Sink<'_>) -> LimitsFile {
         let session = SessionLimits {
             message_rate: section.rate("message_rate", sink),
             attempt_rate: section.rate("attempt_rate", sink),
-            cancel_on_disconnect: section.boolean("cancel_on_disconnect", sink).unwrap_or(false),
         };
         section.finish(sink);
         file.sessions.insert(name, session);
@@ -102,6 +111,7 @@ fn read(mut root: Section<'_>, sink: &mut Sink<'_>) -> LimitsFile {
     }
     if let Some(mut control) = root.section("control", sink) {
         file.control = control.control_rules(sink);
+        super::operators::four_eyes(&mut control, sink);
         control.finish(sink);
     }
     for (key, target) in [("group", &mut file.groups), ("instrument", &mut file.instruments)] {
@@ -126,6 +136,7 @@ fn read(mut root: Section<'_>, sink: &mut Sink<'_>) -> LimitsFile {
         }
         file.fx_e9 = rates;
     }
+    file.operators = super::operators::read(&mut root, sink);
     if let Some(mut replay) = root.section("replay", sink) {
         let mapping = replay.choice("mapping", &["all", "file"], sink);
         let apply = replay.choice("replace", &["check", "apply"], sink) == Some("apply");

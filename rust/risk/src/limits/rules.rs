@@ -74,8 +74,6 @@ pub struct SessionLimits {
     pub message_rate: RateLimit,
     /// Messages, refused ones too.
     pub attempt_rate: RateLimit,
-    /// Whether a lost session cancels its working orders.
-    pub cancel_on_disconnect: bool,
 }
 
 /// Limits of a venue.
@@ -88,8 +86,6 @@ pub struct VenueLimits {
 /// How the gateway answers when limits come near.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ControlRules {
-    /// Percent of an aggregate at which somebody is told; 0 = never.
-    pub alert: i64,
     /// Percent at which orders must keep a distance; 0 = never.
     pub slow: i64,
     /// That distance.
@@ -101,7 +97,7 @@ pub struct ControlRules {
 impl Default for ControlRules {
     fn default() -> Self {
         let on_auto_trip = KillState::ReduceOnly;
-        Self { alert: 0, slow: 0, slow_delay_ns: 0, on_auto_trip }
+        Self { slow: 0, slow_delay_ns: 0, on_auto_trip }
     }
 }
 

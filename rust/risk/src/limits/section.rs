@@ -375,4 +375,4 @@ const NAME_BYTES_MAX: usize = 64;
 /// Equal orders that a ring has to remember.
 const DUPLICATES_MAX: i64 = 1_024;
 /// Keys of later releases: to accept one without enforcing it would be a lie.
-const LATER: &[&str] = &["approval", "model_gate"];
+const LATER: &[&str] = &["alert", "approval", "cancel_on_disconnect", "halt", "model_gate"];

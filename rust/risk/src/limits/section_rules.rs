@@ -197,11 +197,8 @@ impl Section<'_> {
     pub(super) fn control_rules(&mut self, sink: &mut Sink<'_>) -> ControlRules {
         let mut out = ControlRules::default();
         if let Some(mut staged) = self.section("staged", sink) {
-            let mut percent = |key| staged.integer(key, 1, 100, sink).unwrap_or(0);
-            out.alert = percent("alert");
-            out.slow = percent("slow");
-            let delay = staged.duration_ns("slow_delay", sink);
-            out.slow_delay_ns = delay.unwrap_or(0);
+            out.slow = staged.integer("slow", 1, 100, sink).unwrap_or(0);
+            out.slow_delay_ns = staged.duration_ns("slow_delay", sink).unwrap_or(0);
             staged.finish(sink);
             if (out.slow == 0) != (out.slow_delay_ns == 0) {
                 self.wrong(sink, "staged", "slow and slow_delay come together");

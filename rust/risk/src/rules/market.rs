@@ -77,7 +77,7 @@ pub(super) fn broken_at_venue(asked: &Asked<'_>, venue: &VenueLine, at: &mut Rep
     }
 }
 
-/// Whether the list of phases leaves this one out; halts and reconciling have controls of their own.
+/// Whether the list of phases leaves this one out; halts and reconciling are other controls'.
 fn is_closed(phase: Phase, phases: u32) -> bool {
     !matches!(phase, Phase::Halted | Phase::Reconciling) && phases >> phase as u32 & 1 == 0
 }

@@ -202,7 +202,7 @@ pub(crate) fn session_closed() {
         }
     }
     // The session that a strategy sends over.
-    let limits = Limits::wide().set("session.X", "cancel_on_disconnect", "false").set(
+    let limits = Limits::wide().set("session.X", "message_rate", "\"none\"").set(
         "strategy.s",
         "session",
         "\"X\"",

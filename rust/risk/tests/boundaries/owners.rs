@@ -105,7 +105,7 @@ pub(crate) fn attempt_rate() {
         for is_replace in [false, true] {
             let limits = Limits::wide()
                 .set("strategy.s", "session", "\"X\"")
-                .set("session.X", "cancel_on_disconnect", "false")
+                .set("session.X", "message_rate", "\"none\"")
                 .set(section, "attempt_rate", rate);
             let mut firm = Firm::new(&limits);
             let first = firm.buy(2, PX);

@@ -276,7 +276,7 @@ impl Firm {
         Resume {
             hold,
             epoch: self.engine.kill_epoch() + 1,
-            authenticated: false,
+            signatures: None,
             actor: "ana".to_owned(),
             approver: "bo".to_owned(),
             reason: "reviewed".to_owned(),

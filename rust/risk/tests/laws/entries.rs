@@ -146,7 +146,7 @@ pub(crate) fn lay_out(drafts: &[(Draft, i64)]) -> Vec<Entry> {
                 let hold = holds.remove(index.index(holds.len()));
                 let (actor, approver) = ("ana".to_owned(), "bo".to_owned());
                 let reason = String::new();
-                let resume = Resume { hold, epoch, authenticated: false, actor, approver, reason };
+                let resume = Resume { hold, epoch, signatures: None, actor, approver, reason };
                 push(&mut out, 0, Body::Resume(resume));
             }
             Draft::Limits { qty, credit } => {

@@ -183,7 +183,7 @@ impl Names {
                 let resume = Resume {
                     hold,
                     epoch: engine.kill_epoch() + 1,
-                    authenticated: false,
+                    signatures: None,
                     actor: "ana".to_owned(),
                     approver: "bo".to_owned(),
                     reason: String::new(),

@@ -2,8 +2,9 @@
 
 use super::{
     Alias, AliasKind, Body, Close, Config, ConfigKind, EntryType, Gap, Genesis, Kill,
-    LimitActivate, Locate, Note, Phase, Recovery, RecoveryCause, Reference, Register, RegisterKind,
-    ReleaseDenied, Resume, Session, SessionKind, reference_flag,
+    LimitActivate, LimitApprove, LimitExpire, LimitPropose, Locate, Note, Phase, Recovery,
+    RecoveryCause, Reference, Register, RegisterKind, ReleaseDenied, Resume, Session, SessionKind,
+    reference_flag,
 };
 use crate::Control;
 use crate::codec::{DecodeError, Reader};
@@ -42,6 +43,9 @@ impl Body {
             EntryType::Exec => Self::Exec(Exec::from_bytes(&r.array::<EXEC_BYTES>("exec")?)),
             EntryType::Alias => Self::Alias(decode_alias(r)?),
             EntryType::Reference => Self::Reference(decode_reference(r)?),
+            EntryType::LimitPropose => Self::LimitPropose(LimitPropose::decode(r)?),
+            EntryType::LimitApprove => Self::LimitApprove(LimitApprove::decode(r)?),
+            EntryType::LimitExpire => Self::LimitExpire(LimitExpire::decode(r)?),
             EntryType::LimitActivate => {
                 let version = r.u32("version")?;
                 let parts = r.u16("parts")?;
@@ -59,14 +63,14 @@ impl Body {
                 let epoch = r.u32("epoch")?;
                 let authenticated = boolean(r, "authenticated")?;
                 r.zero(3, "reserved")?;
-                Self::Resume(Resume {
-                    hold,
-                    epoch,
-                    authenticated,
-                    actor: r.text("actor")?,
-                    approver: r.text("approver")?,
-                    reason: r.text("reason")?,
-                })
+                let (actor, approver) = (r.text("actor")?, r.text("approver")?);
+                let reason = r.text("reason")?;
+                let signatures = if authenticated {
+                    Some([r.array("actor_signature")?, r.array("approver_signature")?])
+                } else {
+                    None
+                };
+                Self::Resume(Resume { hold, epoch, actor, approver, reason, signatures })
             }
             EntryType::Locate => {
                 let account = r.u32("account")?;

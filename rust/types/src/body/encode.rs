@@ -57,6 +57,9 @@ impl Body {
                 }
                 out.extend_from_slice(&b.ts.to_le_bytes());
             }
+            Self::LimitPropose(b) => b.encode(out),
+            Self::LimitApprove(b) => b.encode(out),
+            Self::LimitExpire(b) => b.encode(out),
             Self::LimitActivate(b) => {
                 out.extend_from_slice(&b.version.to_le_bytes());
                 out.extend_from_slice(&b.parts.to_le_bytes());
@@ -80,10 +83,13 @@ impl Body {
             Self::Resume(b) => {
                 out.extend_from_slice(&b.hold.to_le_bytes());
                 out.extend_from_slice(&b.epoch.to_le_bytes());
-                out.extend_from_slice(&[u8::from(b.authenticated), 0, 0, 0]);
+                out.extend_from_slice(&[u8::from(b.signatures.is_some()), 0, 0, 0]);
                 put_blob(out, b.actor.as_bytes());
                 put_blob(out, b.approver.as_bytes());
                 put_blob(out, b.reason.as_bytes());
+                for signature in b.signatures.iter().flatten() {
+                    out.extend_from_slice(signature);
+                }
             }
             Self::Locate(b) => {
                 out.extend_from_slice(&b.account.to_le_bytes());

@@ -3,11 +3,14 @@
 use crate::record::{Decision, Exec, Order, Violation};
 use crate::scope::{KillState, Scope, ScopeKind};
 
+mod change;
 mod decode;
 mod encode;
 mod phase;
 
 pub use phase::{Phase, SessionKind};
+
+pub use change::{LimitApprove, LimitDirection, LimitExpire, LimitPropose, Signature};
 
 macro_rules! entry_types {
     ($($code:literal $variant:ident $name:literal)*) => {
@@ -52,7 +55,10 @@ entry_types! {
     0x12 Exec "EXEC"
     0x14 Alias "ALIAS"
     0x20 Reference "REFERENCE"
+    0x21 LimitPropose "LIMIT_PROPOSE"
+    0x22 LimitApprove "LIMIT_APPROVE"
     0x23 LimitActivate "LIMIT_ACTIVATE"
+    0x24 LimitExpire "LIMIT_EXPIRE"
     0x25 Kill "KILL"
     0x26 Resume "RESUME"
     0x28 Locate "LOCATE"
@@ -235,14 +241,15 @@ pub struct Resume {
     pub hold: u64,
     /// Number of kill events, this one included.
     pub epoch: u32,
-    /// Whether both people proved who they are.
-    pub authenticated: bool,
     /// Who asked.
     pub actor: String,
     /// Who agreed; never the same.
     pub approver: String,
     /// Why.
     pub reason: String,
+    /// By the keys of both, in this order; `None` where no operators are listed, so that nobody
+    /// proved who they are.
+    pub signatures: Option<[Signature; 2]>,
 }
 
 /// Shares that somebody found to borrow: what may be sold short today.
@@ -396,8 +403,14 @@ pub enum Body {
     Alias(Alias),
     /// A reference price.
     Reference(Reference),
+    /// A change of the limits is proposed.
+    LimitPropose(LimitPropose),
+    /// A second person agrees to a change.
+    LimitApprove(LimitApprove),
     /// New limits.
     LimitActivate(LimitActivate),
+    /// A temporary raise has ended.
+    LimitExpire(LimitExpire),
     /// A new hold.
     Kill(Kill),
     /// A hold is lifted.
@@ -432,7 +445,10 @@ impl Body {
             Self::Exec(_) => EntryType::Exec,
             Self::Alias(_) => EntryType::Alias,
             Self::Reference(_) => EntryType::Reference,
+            Self::LimitPropose(_) => EntryType::LimitPropose,
+            Self::LimitApprove(_) => EntryType::LimitApprove,
             Self::LimitActivate(_) => EntryType::LimitActivate,
+            Self::LimitExpire(_) => EntryType::LimitExpire,
             Self::Kill(_) => EntryType::Kill,
             Self::Resume(_) => EntryType::Resume,
             Self::Locate(_) => EntryType::Locate,

@@ -1,0 +1,124 @@
+//! What a person's key signs: a change of limits, or the lifting of a hold.
+//!
+//! Source: design, "Settled": two different listed keys over one digest. A digest binds the log's
+//! id, so that nothing said of one log counts in another, and what is unique in the log (the
+//! version that a change becomes, a hold and its entry), so that nothing counts twice.
+
+use cwts_types::Signature;
+use sha2::{Digest as _, Sha256};
+
+use crate::merkle::Hash;
+
+/// A change of limits, as both of its signatures have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitsConsent<'a> {
+    /// Id of the log.
+    pub log_id: [u8; 8],
+    /// The version that the change becomes.
+    pub version: u32,
+    /// SHA-256 of the text.
+    pub sha256: Hash,
+    /// UTC nanoseconds from which on it may come into force; 0 = at once.
+    pub effective_ns: u64,
+    /// UTC nanoseconds at which what it raises goes back; 0 = never.
+    pub expires_ns: u64,
+    /// Why.
+    pub reason: &'a str,
+}
+
+impl LimitsConsent<'_> {
+    /// The digest to sign.
+    pub fn digest(&self) -> Hash {
+        Sha256::new_with_prefix(LIMITS_DOMAIN)
+            .chain_update(self.log_id)
+            .chain_update(self.version.to_le_bytes())
+            .chain_update(self.sha256)
+            .chain_update(self.effective_ns.to_le_bytes())
+            .chain_update(self.expires_ns.to_le_bytes())
+            .chain_update(self.reason)
+            .finalize()
+            .into()
+    }
+}
+
+/// The lifting of a hold, as both of its signatures have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResumeConsent<'a> {
+    /// Id of the log.
+    pub log_id: [u8; 8],
+    /// Number of the hold.
+    pub hold: u64,
+    /// Log index of its KILL.
+    pub kill_seq: u64,
+    /// Why.
+    pub reason: &'a str,
+}
+
+impl ResumeConsent<'_> {
+    /// The digest to sign.
+    pub fn digest(&self) -> Hash {
+        Sha256::new_with_prefix(RESUME_DOMAIN)
+            .chain_update(self.log_id)
+            .chain_update(self.hold.to_le_bytes())
+            .chain_update(self.kill_seq.to_le_bytes())
+            .chain_update(self.reason)
+            .finalize()
+            .into()
+    }
+}
+
+/// Whether the key with this text signed the digest; no if the text is no key.
+pub fn signed_by(vkey: &str, digest: &Hash, signature: &Signature) -> bool {
+    vkey.parse::<crate::VerifyKey>().is_ok_and(|key| key.verify_digest(digest, signature))
+}
+
+/// Domain of a change of limits.
+const LIMITS_DOMAIN: &[u8] = b"cwts/limits-change/v1\0";
+/// Domain of the lifting of a hold.
+const RESUME_DOMAIN: &[u8] = b"cwts/resume/v1\0";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SigningKey;
+
+    #[test]
+    fn a_signature_counts_for_its_key_and_for_every_field_of_what_was_said() {
+        let key = SigningKey::from_seed("anna", &[3; 32]).unwrap();
+        let other = SigningKey::from_seed("anna", &[4; 32]).unwrap();
+        let said = LimitsConsent {
+            log_id: [1; 8],
+            version: 2,
+            sha256: [5; 32],
+            effective_ns: 0,
+            expires_ns: 9,
+            reason: "why",
+        };
+        let signature = key.sign_digest(&said.digest());
+        let holds = |said: &LimitsConsent<'_>, key: &SigningKey| {
+            signed_by(&key.verify_key().to_string(), &said.digest(), &signature)
+        };
+        assert!(holds(&said, &key));
+        assert!(!holds(&said, &other));
+        for changed in [
+            LimitsConsent { log_id: [2; 8], ..said },
+            LimitsConsent { version: 3, ..said },
+            LimitsConsent { sha256: [6; 32], ..said },
+            LimitsConsent { effective_ns: 1, ..said },
+            LimitsConsent { expires_ns: 0, ..said },
+            LimitsConsent { reason: "", ..said },
+        ] {
+            assert!(!holds(&changed, &key), "{changed:?}");
+        }
+        assert!(!signed_by("no key", &said.digest(), &signature));
+        let resume = ResumeConsent { log_id: [1; 8], hold: 1, kill_seq: 7, reason: "why" };
+        for changed in [
+            ResumeConsent { log_id: [2; 8], ..resume },
+            ResumeConsent { hold: 2, ..resume },
+            ResumeConsent { kill_seq: 8, ..resume },
+            ResumeConsent { reason: "other", ..resume },
+        ] {
+            assert_ne!(resume.digest(), changed.digest());
+        }
+    }
+}
