@@ -194,7 +194,7 @@ class Resume:
     epoch: int
 
     def body(self) -> bytes:
-        head = struct.pack("<QIBxxx", self.hold, self.epoch, 1)
+        head = struct.pack("<QIBxxx", self.hold, self.epoch, 0)
         return head + _text("risk.ana") + _text("risk.bo") + _text("reviewed")
 
 
