@@ -288,9 +288,9 @@ def test_openpit_stops_at_the_same_loss(pit: Pit, tmp_path: Path) -> None:
             assert bool(bought) is (codes == [])
             if codes:
                 assert codes == ["PnlKillSwitchTriggered"]
-                # The gateway holds the account as well.
-                mask = RejectReason(bought.mask)
-                assert mask == RejectReason.LOSS_LIMIT | RejectReason.KILL_REDUCE_ONLY
+                # The latch, and the hold that the gateway makes of it.
+                wanted = RejectReason.LOSS_LIMIT | RejectReason.KILL_REDUCE_ONLY
+                assert cwts.RejectReason(bought.mask) == wanted
                 stopped += 1
                 break
             price = Decimal(rng.choice([-200, -100, -1, 0, 1, 50, rng.randint(-150, 100)]))

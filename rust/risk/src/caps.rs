@@ -75,8 +75,8 @@ pub(crate) enum Latch {
     Open,
     /// Latched; no hold stands for it yet.
     Tripped,
-    /// Latched, and a hold stands for it.
-    Held,
+    /// Latched, and the hold with this number stands for it.
+    Held(u64),
 }
 
 impl Latch {

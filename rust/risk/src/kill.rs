@@ -107,7 +107,7 @@ impl Engine {
             reason: kill.reason.clone(),
         };
         if kill.rank >= RANK_RISK {
-            self.hold_latches(kill.scope);
+            self.hold_latches(kill.scope, kill.hold);
         }
         self.holds.insert(kill.hold, hold);
         self.next_hold += 1;
@@ -140,8 +140,8 @@ impl Engine {
             }
         }
         let lifted = self.holds.remove(&resume.hold);
-        if let Some(hold) = lifted.filter(|hold| hold.rank >= RANK_RISK) {
-            self.open_latches(hold.at());
+        if let Some(hold) = lifted {
+            self.open_latches(hold.at(), hold.id);
         }
         self.kill_epoch = resume.epoch;
         self.kill_seq = index;

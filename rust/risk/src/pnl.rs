@@ -186,20 +186,20 @@ impl Engine {
         out
     }
 
-    /// A hold of the gateway's own stands for what latched on this scope.
-    pub(crate) fn hold_latches(&mut self, scope: Scope) {
+    /// A hold of the gateway's own stands for what latched on this scope and has none.
+    pub(crate) fn hold_latches(&mut self, scope: Scope, hold: u64) {
         self.each_latch(scope, |latch| {
             if *latch == Latch::Tripped {
-                *latch = Latch::Held;
+                *latch = Latch::Held(hold);
             }
         });
         self.has_trips = !self.trips().is_empty();
     }
 
     /// That hold was lifted: the latches with it.
-    pub(crate) fn open_latches(&mut self, scope: Scope) {
+    pub(crate) fn open_latches(&mut self, scope: Scope, hold: u64) {
         self.each_latch(scope, |latch| {
-            if *latch == Latch::Held {
+            if *latch == Latch::Held(hold) {
                 *latch = Latch::Open;
             }
         });

@@ -267,8 +267,8 @@ mod tests {
         assert_eq!(
             shown,
             [
-                "schema = 1",
                 "future = { S = { x = 1 } }",
+                "schema = 1",
                 "account.ACC1 = {}",
                 "account.ACC1.credit = 5",
                 "account.ACC1.max_order_qty = 7",

@@ -1,4 +1,5 @@
 //! Controls that latch: bits 30, 42 and 43.
+#![allow(clippy::unwrap_used, reason = "a fixture that fails is a failed test")]
 
 use cwts_types::{Control, Kill, KillState, Level, Order, Scope, ScopeKind};
 
