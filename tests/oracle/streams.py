@@ -41,7 +41,6 @@ __all__ = ["Case", "make", "masks"]
 
 UNIT = 10**9
 MS = 10**6
-NO_LATCH = (False, False, False)
 START = 1_700_000_000 * UNIT
 LAST_TRADE, EXTERNAL, MID, RESTRICTED_ON, RESTRICTED_OFF, NO_BAND = 1, 2, 4, 8, 16, 32
 
@@ -98,7 +97,6 @@ class Maker:
         self.next_id = 1
         self.next_exec = 1
         self.epoch = 0
-        self.stood: dict[int, tuple[int | None, tuple[bool, bool, bool]]] = {}
         self.holds = 0
         for entry in registrations():
             self.put(replace(entry, ts=self.ts))
@@ -394,19 +392,13 @@ class Maker:
         self.holds += 1
         self.epoch += 1
         state = rng.choice([1, 2])
-        scopes = [
-            *(scope for scope, watch in self.model.watches.items() if watch.is_latched),
-            *(("strategy", strategy) for strategy in self.model.repeated),
-        ]
-        own = [hold for hold in self.model.holds.values() if hold.actor == "gateway"]
-        standing = [(KINDS[hold.scope_kind], hold.scope) for hold in own]
-        scopes = [scope for scope in scopes if scope not in standing]
-        if scopes and self.chance(0.7):
-            kind, scope = rng.choice(scopes)
-            self.stood[self.holds] = (self.model.day, self.latches((kind, scope)))
+        nodes = [*self.model.watches, *(("strategy", s) for s in self.model.repeated)]
+        latched = [n for n in nodes if any(latch.is_set for latch in self.model.latches(n))]
+        if latched and self.chance(0.7):
+            kind, scope = rng.choice(latched)
             return Kill(
                 *(self.ts, self.holds, self.epoch, state, KINDS.index(kind), scope),
-                *(self.chance(0.4), 2, "gateway"),
+                *(self.chance(0.4), rng.choice([1, 2, 2, 3]), "gateway"),
             )
         code = rng.choice([0, 1, 2, 3, 3, 4, 5, 6, 8])
         most = {0: 0, 1: 1, 2: 2, 3: 4, 4: 3, 5: 3, 6: 2, 8: 1}[code]
@@ -414,31 +406,10 @@ class Maker:
         return Kill(self.ts, self.holds, self.epoch, state, code, scope, self.chance(0.4))
 
     def resume(self) -> Entry | None:
-        holds = [hold for hold in self.model.holds.values() if self.is_plain(hold)]
-        if not holds:
+        if not self.model.holds:
             return None
         self.epoch += 1
-        return Resume(self.ts, self.rng.choice(holds).hold, self.epoch)
-
-    def is_plain(self, hold: Kill) -> bool:
-        """Whether nobody can doubt which latches end with a hold.
-
-        The gateway makes one hold of the latches of a scope and no person lifts those before it:
-        so a person's hold waits for a latch to end, and the gateway's own one is lifted if it
-        stands for the latches that there are.
-        """
-        now = self.latches((KINDS[hold.scope_kind], hold.scope))
-        if hold.actor == "gateway":
-            return self.stood[hold.hold] == (self.model.day, now)
-        return now == NO_LATCH
-
-    def latches(self, scope: tuple[str, int]) -> tuple[bool, bool, bool]:
-        """What is latched at a scope."""
-        watch = self.model.watches.get(scope)
-        repeated = scope[0] == "strategy" and scope[1] in self.model.repeated
-        if watch is None:
-            return False, False, repeated
-        return watch.loss_latched, watch.fall_latched, repeated
+        return Resume(self.ts, self.rng.choice(list(self.model.holds)), self.epoch)
 
 
 def make(rng: random.Random, policy: Policy, length: int) -> Case:
