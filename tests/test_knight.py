@@ -114,3 +114,37 @@ def test_a_halt_of_the_firm_stops_every_account_and_lets_cancels_out(gate: Gatew
         order = Order("RLP", "buy", 10, "10.00", account)
         assert reasons(gate, order) == RejectReason.KILL_HALTED
     assert gate.cancel(works.order_id).verdict == "cancel_passed"
+
+
+def test_a_loss_of_the_firm_blocks_it_by_itself_and_for_longer_than_the_process(
+    tmp_path: Path,
+) -> None:
+    """Knight's account 33 had a limit that nothing enforced: a screen showed it.
+
+    Here the third mark beyond the firm's limit is a hold at the firm. Another account is refused,
+    an exit passes, and a restart changes nothing: it takes two people.
+    """
+    path = tmp_path / "limits.toml"
+    credit = 'credit = "100_000"\n[customer]'
+    assert credit in LIMITS
+    loss = 'credit = "100_000"\nloss_limit = { day = "500" }\n[customer]'
+    path.write_text(LIMITS.replace(credit, loss))
+    both = RejectReason.LOSS_LIMIT | RejectReason.KILL_REDUCE_ONLY
+    with Gateway(path, log=tmp_path / "log", keys=tmp_path / "keys") as gate:
+        gate.set_reference("RLP", last="10.00")
+        sent = gate.submit(Order("RLP", "buy", 1_000, "10.00", "A"))
+        gate.on_execution_report(ExecReport(sent.order_id, "fill", "10.00", 1_000, 1_000, "E1"))
+        for _ in range(2):
+            gate.set_reference("RLP", last="9.49")
+        assert gate.holds() == []
+        gate.set_reference("RLP", last="9.49")
+        (hold,) = gate.holds()
+        assert (hold.scope, hold.state, hold.actor) == ("firm", "REDUCE_ONLY", "gateway")
+        assert reasons(gate, Order("RLP", "buy", 1, "9.49", "B")) == both
+        assert reasons(gate, Order("RLP", "sell", 500, "9.49", "A")) == RejectReason(0)
+    with Gateway(None, log=tmp_path / "log", keys=tmp_path / "keys") as gate:
+        assert gate.holds() == [hold]
+        assert reasons(gate, Order("RLP", "buy", 1, "9.49", "B")) == both
+        gate.resume(hold, actor="risk.anna", approver="risk.bo", reason="hedged")
+        assert gate.holds() == []
+        assert reasons(gate, Order("RLP", "buy", 1, "9.49", "B")) == RejectReason(0)

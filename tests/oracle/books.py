@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from oracle.rules import Unit
 
-__all__ = ["Cell", "Term", "Watch", "Working"]
+__all__ = ["Bound", "Cell", "Latch", "Term", "Watch", "Working"]
 
 
 @dataclass(frozen=True)
@@ -92,46 +92,64 @@ class Cell:
 
 
 @dataclass
-class Watch:
-    """The latches of a node or strategy on its day's result."""
+class Latch:
+    """Refuses from a breach on, until the hold that stands for it is lifted."""
 
-    loss: int | None
-    loss_confirm: int
-    fall: int | None
-    fall_confirm: int
+    is_set: bool = False
+    hold: int | None = None
+
+    def catch(self, hold: int) -> None:
+        """A hold of rank 2 or higher: it stands for a latch that has none."""
+        if self.is_set and self.hold is None:
+            self.hold = hold
+
+    def lift(self, hold: int) -> None:
+        """A hold is lifted, and the latch if it stood for that."""
+        if self.is_set and self.hold == hold:
+            self.is_set, self.hold = False, None
+
+
+@dataclass
+class Bound:
+    """The most that a day's result may lose, and its latch."""
+
+    most: int
+    confirm: int
+    in_row: int = 0
+    latch: Latch = field(default_factory=Latch)
+
+    def see(self, lost: int, *, is_fill: bool) -> None:
+        """A fill beyond the bound is enough; marks must be so many in a row."""
+        self.in_row = self.in_row + 1 if lost > self.most else 0
+        if lost > self.most and (is_fill or self.in_row >= self.confirm):
+            self.latch.is_set = True
+
+
+@dataclass
+class Watch:
+    """The bounds of a node or strategy on its day's result."""
+
+    loss: Bound | None
+    fall: Bound | None
     base: int = 0
     peak: int = 0
-    loss_marks: int = 0
-    fall_marks: int = 0
-    loss_latched: bool = False
-    fall_latched: bool = False
 
     def see(self, result: int, *, is_fill: bool) -> None:
         """The result after a fill, or at a mark."""
         today = result - self.base
         self.peak = max(self.peak, today)
         if self.loss is not None:
-            breach = today < -self.loss
-            self.loss_marks = self.loss_marks + 1 if breach else 0
-            if breach and (is_fill or self.loss_marks >= self.loss_confirm):
-                self.loss_latched = True
+            self.loss.see(-today, is_fill=is_fill)
         if self.fall is not None:
-            breach = self.peak - today > self.fall
-            self.fall_marks = self.fall_marks + 1 if breach else 0
-            if breach and (is_fill or self.fall_marks >= self.fall_confirm):
-                self.fall_latched = True
+            self.fall.see(self.peak - today, is_fill=is_fill)
 
-    @property
-    def is_latched(self) -> bool:
-        """Whether orders are refused for it."""
-        return self.loss_latched or self.fall_latched
-
-    def lift(self) -> None:
-        """The hold that was made of it is lifted."""
-        self.loss_latched = self.fall_latched = False
+    def latches(self) -> list[Latch]:
+        """Its latches, set or not."""
+        return [bound.latch for bound in (self.loss, self.fall) if bound is not None]
 
     def roll(self, result: int) -> None:
         """A new day."""
         self.base, self.peak = result, 0
-        self.loss_marks = self.fall_marks = 0
-        self.loss_latched = self.fall_latched = False
+        for bound in (self.loss, self.fall):
+            if bound is not None:
+                bound.in_row, bound.latch = 0, Latch()

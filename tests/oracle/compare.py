@@ -9,20 +9,15 @@ from oracle.entries import Order, Register, to_bytes
 from oracle.names import CONTROLS
 from oracle.streams import Case, masks
 
-__all__ = ["apart", "decided", "engine", "explain", "first_difference", "shrink"]
+__all__ = ["BITS", "apart", "engine", "explain", "first_difference", "shrink"]
 
-BACKPRESSURE = 50
-"""Set by the gateway, which the pure fold does not have."""
+BITS = set(range(50))
+"""What an engine sets; AUDIT_BACKPRESSURE is the gateway's, which the pure fold does not have."""
 
 UNKNOWN_HANDLE, MALFORMED, OVERFLOW = 1, 2, 3
 SENSELESS = 1 << UNKNOWN_HANDLE | 1 << MALFORMED
 SENSELESS_SAID = SENSELESS | 1 << 25 | 1 << 46 | 1 << 47
 SUMS = sum(1 << bit for bit in (8, 9, 31, 32, 34, 35, 36, 37, 38, 39, 41))
-
-
-def decided() -> set[int]:
-    """The bits that this build's engine can set."""
-    return {row["bit"] for row in _core.controls()} - {BACKPRESSURE}
 
 
 def engine(case: Case) -> list[int]:

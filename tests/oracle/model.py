@@ -10,7 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import Any
 
-from oracle.books import Cell, Term, Watch, Working
+from oracle.books import Bound, Cell, Latch, Term, Watch, Working
 from oracle.entries import (
     CANCEL,
     LIMIT,
@@ -36,6 +36,8 @@ __all__ = ["DAY", "KINDS", "PENDING_MAX", "Model", "Scope", "equal_key", "is_pri
 DAY = 86_400 * 10**9
 KINDS = ("firm", "desk", "customer", "account", "strategy", "instrument", "venue", "", "session")
 PENDING_MAX = 64
+LATCH_RANK = 2
+"""A hold of this rank or a higher one stands for the latches of its scope."""
 
 Scope = tuple[str, int]
 """A kind (a section of the limits file) and a handle; 0 for the firm."""
@@ -72,7 +74,7 @@ class Model:
         self.messages: dict[Scope, list[int]] = defaultdict(list)
         self.attempts: dict[Scope, list[int]] = defaultdict(list)
         self.fills: dict[int, list[int]] = defaultdict(list)
-        self.repeated: set[int] = set()
+        self.repeated: dict[int, Latch] = defaultdict(Latch)
         self.accepted: dict[Scope, list[tuple[int, int]]] = defaultdict(list)
         self.equal: dict[tuple[int, int, int, int, int], list[int]] = defaultdict(list)
         self.last_accepted: dict[int, int] = {}
@@ -180,12 +182,7 @@ class Model:
             loss, fall = self.limit(node, "loss_limit"), self.limit(node, "drawdown")
             if loss is None and fall is None:
                 return None
-            self.watches[node] = Watch(
-                None if loss is None else micros(loss["day"]),
-                3 if loss is None else loss.get("confirm_marks", 3),
-                None if fall is None else micros(fall["max"]),
-                3 if fall is None else fall.get("confirm_marks", 3),
-            )
+            self.watches[node] = Watch(bound(loss, "day"), bound(fall, "max"))
         return self.watches[node]
 
     # Entries other than orders.
@@ -212,21 +209,30 @@ class Model:
                 self.pass_time(entry.ts)
                 self.located[(entry.account, entry.instrument)] = entry.qty
             case Kill():
-                self.holds[entry.hold] = entry
+                self.kill(entry)
             case Resume():
-                self.resume(self.holds.pop(entry.hold))
+                self.resume(entry)
             case _:
                 self.pass_time(entry.ts)
 
-    def resume(self, hold: Kill) -> None:
-        """A hold is lifted; with the gateway's own one the latches that it stands for."""
-        if (hold.actor, hold.rank) != ("gateway", 2):
-            return
-        scope = (KINDS[hold.scope_kind], hold.scope)
-        if scope in self.watches:
-            self.watches[scope].lift()
-        if scope[0] == "strategy":
-            self.repeated.discard(scope[1])
+    def kill(self, entry: Kill) -> None:
+        """A hold, which may stand for latches."""
+        self.holds[entry.hold] = entry
+        if entry.rank >= LATCH_RANK:
+            for latch in self.latches((KINDS[entry.scope_kind], entry.scope)):
+                latch.catch(entry.hold)
+
+    def resume(self, entry: Resume) -> None:
+        """A hold is lifted, and the latches that it stood for."""
+        kill = self.holds.pop(entry.hold)
+        for latch in self.latches((KINDS[kill.scope_kind], kill.scope)):
+            latch.lift(entry.hold)
+
+    def latches(self, scope: Scope) -> list[Latch]:
+        """The latches of a scope, set or not."""
+        watch = self.watches.get(scope)
+        out = [] if watch is None else watch.latches()
+        return [*out, self.repeated[scope[1]]] if scope[0] == "strategy" else out
 
     def reference(self, entry: Reference) -> None:
         if self.markets[entry.instrument].take(entry) is None:
@@ -298,7 +304,7 @@ class Model:
             times.append(self.t)
             recent = [t for t in times if t > self.t - duration(rule["window"])]
             if len(recent) >= rule["max"]:
-                self.repeated.add(order.strategy)
+                self.repeated[order.strategy].is_set = True
 
     # Orders.
 
@@ -380,6 +386,11 @@ class Model:
             self.accepted[node].append((self.t, added))
         self.equal[equal_key(order)].append(self.t)
         self.last_accepted[order.account] = self.t
+
+
+def bound(rule: Any, key: str) -> Bound | None:
+    """A bound on losses as the file writes it."""
+    return None if rule is None else Bound(micros(rule[key]), rule.get("confirm_marks", 3))
 
 
 def is_priced(order: Order) -> bool:

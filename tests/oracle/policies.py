@@ -1,7 +1,6 @@
 """Limits files by chance: wide ones, in which a few controls are tight.
 
-Each option belongs to the bits that it makes reachable, so that an engine which does not enforce a
-control yet is not asked about it.
+Each option belongs to the bits that it makes reachable.
 """
 
 from __future__ import annotations
@@ -279,7 +278,7 @@ def reg_sho(rng: random.Random, policy: Policy) -> None:
 @option(26)
 def message_rate(rng: random.Random, policy: Policy) -> None:
     places = ["venue.V", "session.X", market(rng), account(rng), strategy(rng), strategy(rng)]
-    section = rng.choice(places if "session.X" in policy.sections else places[2:])
+    section = rng.choice(places)
     policy.put(section, message_rate={"max": rng.randint(1, 9), "window": window(rng)})
 
 
@@ -435,20 +434,18 @@ def negative(rng: random.Random, policy: Policy) -> None:
     policy.put(f"instrument.{symbol}", allow_nonpositive=True, price_collar=collar)
 
 
-def make(rng: random.Random, bits: set[int], wanted: int) -> Policy:
-    """A policy with a few options, of those that only concern ``bits``.
+def make(rng: random.Random, wanted: int) -> Policy:
+    """A policy with a few options.
 
-    The option of ``wanted`` is among them, so that every control is met equally often.
+    The option of the bit ``wanted`` is among them, so that every control is met equally often.
     """
     policy = Policy()
-    if 17 in bits:
-        policy.put("session.X")
-        policy.put("venue.V")
-        for name in ("s", "t"):
-            policy.put(f"strategy.{name}", session="X")
-    usable = [(of, use) for of, use in OPTIONS if of <= bits]
-    chosen = rng.sample([use for _, use in usable], min(len(usable), rng.randint(1, 7)))
-    chosen += [use for of, use in usable if wanted in of]
+    policy.put("session.X")
+    policy.put("venue.V")
+    for name in ("s", "t"):
+        policy.put(f"strategy.{name}", session="X")
+    chosen = rng.sample([use for _, use in OPTIONS], rng.randint(1, 7))
+    chosen += [use for of, use in OPTIONS if wanted in of]
     for use in chosen:
         use(rng, policy)
     return policy

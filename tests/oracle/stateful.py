@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from oracle.books import Watch
 from oracle.checks import I64_MAX, Ask, holds, is_full, is_marked_short, is_watched_sale
 from oracle.entries import REDUCE_ONLY, SELL
 from oracle.model import Scope
@@ -43,8 +44,9 @@ __all__ = [
 
 def overflow(ask: Ask) -> bool:
     sums = [ask.open_money(node) + ask.cost(node) + ask.added for node in ask.nodes]
-    quantities = abs(ask.pos) + ask.work + ask.added_qty
-    return max(ask.n, quantities, *sums) > I64_MAX
+    total = ask.work + ask.added_qty
+    position = total + (ask.pos if ask.is_buy else -ask.pos)
+    return max(ask.n, total, position, *sums) > I64_MAX
 
 
 def short_mark(ask: Ask) -> bool:
@@ -110,7 +112,7 @@ def duplicate_order(ask: Ask) -> bool:
 
 
 def repeated_execution(ask: Ask) -> bool:
-    return ask.order.strategy in ask.model.repeated
+    return ask.model.repeated[ask.order.strategy].is_set
 
 
 def window_notional(ask: Ask) -> bool:
@@ -241,14 +243,17 @@ def buying_power(ask: Ask) -> bool:
     return needed > cash
 
 
+def _watches(ask: Ask) -> list[Watch]:
+    found = (ask.model.watch(node) for node in [ask.strategy, *ask.nodes])
+    return [watch for watch in found if watch is not None]
+
+
 def loss_limit(ask: Ask) -> bool:
-    watches = [ask.model.watch(node) for node in [ask.strategy, *ask.nodes]]
-    return any(watch is not None and watch.loss_latched for watch in watches)
+    return any(w.loss is not None and w.loss.latch.is_set for w in _watches(ask))
 
 
 def drawdown(ask: Ask) -> bool:
-    watches = [ask.model.watch(node) for node in [ask.strategy, *ask.nodes]]
-    return any(watch is not None and watch.fall_latched for watch in watches)
+    return any(w.fall is not None and w.fall.latch.is_set for w in _watches(ask))
 
 
 def self_trade(ask: Ask) -> bool:

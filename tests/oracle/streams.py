@@ -41,7 +41,6 @@ __all__ = ["Case", "make", "masks"]
 
 UNIT = 10**9
 MS = 10**6
-NO_LATCH = (False, False, False)
 START = 1_700_000_000 * UNIT
 LAST_TRADE, EXTERNAL, MID, RESTRICTED_ON, RESTRICTED_OFF, NO_BAND = 1, 2, 4, 8, 16, 32
 
@@ -56,11 +55,10 @@ class Case:
     masks: list[int] = field(default_factory=list)
 
 
-def registrations(bits: set[int]) -> list[Register]:
+def registrations() -> list[Register]:
     """The firm: parents first, and venues and sessions before what uses them."""
     out = [Register(6, 1, 0, "V"), Register(6, 2, 0, "W"), Register(1, 1, 0, "d")]
-    if 17 in bits:
-        out.append(Register(8, 1, 0, "X"))
+    out.append(Register(8, 1, 0, "X"))
     out += [Register(2, i, 1, name) for i, name in enumerate(CUSTOMERS, 1)]
     for i, (name, customer) in enumerate(ACCOUNTS.items(), 1):
         parent = CUSTOMERS.index(customer) + 1 if customer else 0
@@ -90,9 +88,8 @@ def masks(case: Case, bits: set[int]) -> list[int]:
 class Maker:
     """Draws one entry after the other."""
 
-    def __init__(self, rng: random.Random, policy: Policy, bits: set[int]) -> None:
+    def __init__(self, rng: random.Random, policy: Policy) -> None:
         self.rng = rng
-        self.bits = bits
         self.case = Case(policy.text(), replayed=rng.random() < 0.15)
         self.model = Model(self.case.limits)
         self.ts = START + rng.randrange(86_400) * UNIT
@@ -100,9 +97,8 @@ class Maker:
         self.next_id = 1
         self.next_exec = 1
         self.epoch = 0
-        self.stood: dict[int, tuple[int | None, tuple[bool, bool, bool]]] = {}
         self.holds = 0
-        for entry in registrations(bits):
+        for entry in registrations():
             self.put(replace(entry, ts=self.ts))
         self.silent: set[int] = set()
         for i, symbol in enumerate(INSTRUMENTS, 1):
@@ -114,7 +110,7 @@ class Maker:
     def put(self, entry: Entry) -> None:
         """Let the oracle take in an entry, and keep it."""
         self.case.entries.append(entry)
-        mask = run(self.model, entry, self.bits, replayed=self.case.replayed)
+        mask = run(self.model, entry, set(CHECKS), replayed=self.case.replayed)
         if mask is not None:
             self.case.masks.append(mask)
 
@@ -162,7 +158,7 @@ class Maker:
         return px
 
     def qty(self) -> int:
-        if 3 in self.bits and self.chance(0.01):
+        if self.chance(0.01):
             return self.rng.choice([2**62, 2**63 - 1, 10**11, 10**10])
         if self.chance(0.01):
             return self.rng.choice([0, -5])
@@ -190,7 +186,7 @@ class Maker:
         self.next_id += 1
         if recent and self.chance(0.12):
             return replace(rng.choice(recent), ts=self.order_time(), order_id=order_id)
-        if 28 in self.bits and not self.case.replayed and order_id > 3 and self.chance(0.03):
+        if not self.case.replayed and order_id > 3 and self.chance(0.03):
             order_id = rng.randrange(1, order_id)
         instrument = rng.choice([1, 1, 1, 2, 2, 3])
         account = rng.choice([1, 1, 1, 2, 3, 4])
@@ -348,7 +344,7 @@ class Maker:
         )
         if self.chance(0.2):
             entry = replace(entry, prior_close=px * rng.choice([97, 100, 102]) // 100)
-        if self.chance(0.15) and 14 in self.bits:
+        if self.chance(0.15):
             far = px * rng.choice([1, 3, 5]) // 100
             entry = replace(entry, luld_lo=px - far, luld_hi=px + far)
         return entry
@@ -364,17 +360,15 @@ class Maker:
             self.prices[instrument] = min(max(px, 60 * UNIT), 160 * UNIT)
         flags = rng.choice([EXTERNAL, EXTERNAL, EXTERNAL, LAST_TRADE, MID])
         entry = self.quote(instrument, flags)
-        if 23 in self.bits and self.chance(0.2):
+        if self.chance(0.2):
             entry = replace(entry, flags=flags | rng.choice([RESTRICTED_ON, RESTRICTED_OFF]))
-        if 14 in self.bits and self.chance(0.1):
+        if self.chance(0.1):
             entry = replace(entry, flags=entry.flags | NO_BAND, luld_lo=0, luld_hi=0)
         if flags == MID and self.chance(0.3):
             entry = replace(entry, bid=entry.ask, ask=entry.bid)
         return replace(entry, bid=0, ask=0) if self.chance(0.2) else entry
 
-    def session(self) -> Entry | None:
-        if 17 not in self.bits:
-            return None
+    def session(self) -> Entry:
         rng = self.rng
         kind = rng.choices([0, 1, 2], [6, 3, 1])[0]
         if kind == 2:
@@ -388,9 +382,7 @@ class Maker:
         phase = rng.choice([1, 0, 2, 3, 4, 4, 5, 6, 7, last])
         return Session(self.ts, rng.randint(1, 2 if kind else 3), phase, kind)
 
-    def locate(self) -> Entry | None:
-        if 24 not in self.bits:
-            return None
+    def locate(self) -> Entry:
         rng = self.rng
         return Locate(self.ts, rng.randint(1, 4), rng.randint(1, 3), rng.randint(0, 200))
 
@@ -400,59 +392,29 @@ class Maker:
         self.holds += 1
         self.epoch += 1
         state = rng.choice([1, 2])
-        scopes = [
-            *(scope for scope, watch in self.model.watches.items() if watch.is_latched),
-            *(("strategy", strategy) for strategy in self.model.repeated),
-        ]
-        own = [hold for hold in self.model.holds.values() if hold.actor == "gateway"]
-        standing = [(KINDS[hold.scope_kind], hold.scope) for hold in own]
-        scopes = [scope for scope in scopes if scope not in standing]
-        if scopes and self.chance(0.7):
-            kind, scope = rng.choice(scopes)
-            self.stood[self.holds] = (self.model.day, self.latches((kind, scope)))
+        nodes = [*self.model.watches, *(("strategy", s) for s in self.model.repeated)]
+        latched = [n for n in nodes if any(latch.is_set for latch in self.model.latches(n))]
+        if latched and self.chance(0.7):
+            kind, scope = rng.choice(latched)
             return Kill(
                 *(self.ts, self.holds, self.epoch, state, KINDS.index(kind), scope),
-                *(self.chance(0.4), 2, "gateway"),
+                *(self.chance(0.4), rng.choice([1, 2, 2, 3]), "gateway"),
             )
-        codes = [0, 1, 2, 3, 3, 4, 5, 6]
-        if 17 in self.bits:
-            codes.append(8)
-        code = rng.choice(codes)
+        code = rng.choice([0, 1, 2, 3, 3, 4, 5, 6, 8])
         most = {0: 0, 1: 1, 2: 2, 3: 4, 4: 3, 5: 3, 6: 2, 8: 1}[code]
         scope = rng.randint(min(1, most), most)
         return Kill(self.ts, self.holds, self.epoch, state, code, scope, self.chance(0.4))
 
     def resume(self) -> Entry | None:
-        holds = [hold for hold in self.model.holds.values() if self.is_plain(hold)]
-        if not holds:
+        if not self.model.holds:
             return None
         self.epoch += 1
-        return Resume(self.ts, self.rng.choice(holds).hold, self.epoch)
-
-    def is_plain(self, hold: Kill) -> bool:
-        """Whether nobody can doubt which latches end with a hold.
-
-        The gateway makes one hold of the latches of a scope and no person lifts those before it:
-        so a person's hold waits for a latch to end, and the gateway's own one is lifted if it
-        stands for the latches that there are.
-        """
-        now = self.latches((KINDS[hold.scope_kind], hold.scope))
-        if hold.actor == "gateway":
-            return self.stood[hold.hold] == (self.model.day, now)
-        return now == NO_LATCH
-
-    def latches(self, scope: tuple[str, int]) -> tuple[bool, bool, bool]:
-        """What is latched at a scope."""
-        watch = self.model.watches.get(scope)
-        repeated = scope[0] == "strategy" and scope[1] in self.model.repeated
-        if watch is None:
-            return False, False, repeated
-        return watch.loss_latched, watch.fall_latched, repeated
+        return Resume(self.ts, self.rng.choice(list(self.model.holds)), self.epoch)
 
 
-def make(rng: random.Random, policy: Policy, bits: set[int], length: int) -> Case:
+def make(rng: random.Random, policy: Policy, length: int) -> Case:
     """A stream under a policy."""
-    maker = Maker(rng, policy, bits)
+    maker = Maker(rng, policy)
     while len(maker.case.entries) < length:
         maker.step()
     return maker.case
