@@ -46,6 +46,28 @@ impl Engine {
         line.watch = line.watches();
     }
 
+    /// A new account joins the lists of strategies that name it: without a list nothing is looked
+    /// at, so that a file of many accounts and strategies costs their sum and not their product.
+    pub(crate) fn list_account(&mut self, account: u32, name: &str) {
+        let has_lists = self.file.strategies.values().any(|limits| limits.accounts.is_some());
+        if !has_lists {
+            return;
+        }
+        for (handle, line) in self.strategies.iter_mut().enumerate() {
+            let Some(list) = line.as_mut().and_then(|line| line.accounts.as_mut()) else {
+                continue;
+            };
+            let strategy = self.registry.name(RegisterKind::Strategy, handle as u32).unwrap_or("");
+            let limits = self.file.strategies.get(strategy);
+            let limits = limits.or_else(|| self.file.strategies.get(crate::limits::ANY));
+            let names = limits.and_then(|limits| limits.accounts.as_ref());
+            if names.is_some_and(|names| names.iter().any(|listed| listed == name)) {
+                // Handles grow, so the list stays ascending.
+                list.push(account);
+            }
+        }
+    }
+
     pub(crate) fn limit_session(&mut self, handle: usize) {
         let name = self.registry.name(RegisterKind::Session, handle as u32).unwrap_or("");
         let limits = self.file.sessions.get(name).copied().unwrap_or_default();

@@ -22,6 +22,16 @@ impl Engine {
     /// Decides an order and changes nothing: the answer that [`Engine::decide`] would give.
     pub fn check(&self, order: &Order) -> Outcome {
         let ts = order.ts.max(self.last_ts);
+        if ts >= self.next_roll && self.next_roll != 0 {
+            // In a day that no input has begun yet: only a copy may begin it.
+            let mut tomorrow = self.clone();
+            tomorrow.advance(ts);
+            return tomorrow.check_at(order, ts);
+        }
+        self.check_at(order, ts)
+    }
+
+    fn check_at(&self, order: &Order, ts: u64) -> Outcome {
         match order.order_kind() {
             Some(OrderKind::Cancel | OrderKind::MassCancel) => {
                 self.cancel_outcome(order, self.resolve(order.ref_id).is_some())
@@ -36,16 +46,21 @@ impl Engine {
     /// Whether a new order or a replace would be accepted at any time from the last input on.
     ///
     /// No clock is needed to know: windows only empty and duplicates only age as time passes, so
-    /// what passes at the time of the last input passes later. An instrument whose reference can
-    /// become stale is the exception: the answer is then no, and the caller has to ask at a time.
+    /// what passes at the time of the last input passes later. The exceptions are an instrument
+    /// whose reference can become stale, one whose price is held against that of a period ago, and
+    /// a short sale, whose locate ends with the day: the answer is then no, and the caller has to
+    /// ask at a time.
     #[inline]
     pub fn admits_from_now_on(&self, order: &Order) -> bool {
         let line = self.instruments.get(order.instrument as usize).and_then(Option::as_ref);
         let is_cancel =
             matches!(order.order_kind(), Some(OrderKind::Cancel | OrderKind::MassCancel));
         is_cancel
-            || line.is_some_and(|line| line.fresh_until == u64::MAX)
-                && self.evaluate_live(order, self.last_ts).passes()
+            || line.is_some_and(|line| {
+                line.fresh_until == u64::MAX
+                    && line.rules.price_move.is_none()
+                    && !line.rules.reg_sho
+            }) && self.evaluate_live(order, self.last_ts).passes()
     }
 
     /// Decides an order; an accepted one is reserved, a cancel always passes.

@@ -318,8 +318,7 @@ impl Engine {
             RegisterKind::Actor => {}
         }
         if register.kind == RegisterKind::Account {
-            // Lists of strategies name accounts.
-            (1..self.strategies.len()).for_each(|handle| self.limit_strategy(handle));
+            self.list_account(register.handle, name);
         }
         self.refresh_kill();
         Ok(())

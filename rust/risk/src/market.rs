@@ -90,7 +90,7 @@ impl Market {
             Some(last) if last.0 >= now => last.1 = px,
             _ => self.moves.push_back((now, px)),
         }
-        while self.moves.get(1).is_some_and(|next| next.0 + SIXTEENTHS <= now) {
+        while self.moves.get(1).is_some_and(|next| is_a_period_old(next.0, now)) {
             self.moves.pop_front();
         }
     }
@@ -98,9 +98,14 @@ impl Market {
     /// The reference of one period before `ts`.
     pub(crate) fn moved_from(&self, rule: PriceMove, ts: u64) -> Option<i64> {
         let now = ts / (rule.period_ns / SIXTEENTHS);
-        let old = self.moves.iter().rev().find(|row| row.0 + SIXTEENTHS <= now);
+        let old = self.moves.iter().rev().find(|row| is_a_period_old(row.0, now));
         old.or(self.moves.front()).map(|row| row.1)
     }
+}
+
+/// Whether a sixteenth lies a whole period before another; a time may be any number.
+fn is_a_period_old(sixteenth: u64, now: u64) -> bool {
+    now.checked_sub(sixteenth).is_some_and(|since| since >= SIXTEENTHS)
 }
 
 impl Engine {

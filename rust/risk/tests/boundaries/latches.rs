@@ -54,6 +54,7 @@ pub(crate) fn repeated_execution() {
     let scope = Scope { kind: ScopeKind::Strategy, handle: S };
     let trip = firm.engine.trips()[0];
     assert_eq!((trip.control, trip.scope), (Control::RepeatedExecution, scope));
+    firm.engine = cwts_risk::Engine::restore(&firm.engine.snapshot()).unwrap();
     // Latched: time lifts nothing, not even a day. Exits of the strategy are refused, too.
     for ts in [START + SECOND, START + 10 * SECOND, DAY] {
         firm.ts = ts;

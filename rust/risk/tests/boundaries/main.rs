@@ -82,7 +82,7 @@ const TABLE: &[(Control, Tests)] = &[
     (Control::PriceCollar, &[prices::price_collar]),
     (Control::ReferenceMissing, &[prices::reference_missing]),
     (Control::ReferenceStale, &[prices::reference_stale]),
-    (Control::PriceMove, &[markets::price_move]),
+    (Control::PriceMove, &[markets::price_move, markets::times_at_the_end_of_time_are_times]),
     (Control::LuldBand, &[markets::luld_band]),
     (Control::InstrumentHalted, &[markets::instrument_halted]),
     (Control::MarketWideHalt, &[markets::market_wide_halt]),
@@ -90,7 +90,10 @@ const TABLE: &[(Control, Tests)] = &[
     (Control::AuctionRule, &[markets::auction_rule]),
     (Control::OrderTypeNotAllowed, &[markets::order_type_not_allowed]),
     (Control::RestrictedInstrument, &[records::restricted_instrument]),
-    (Control::NotPermitted, &[owners::not_permitted]),
+    (
+        Control::NotPermitted,
+        &[owners::not_permitted, owners::an_account_that_comes_later_is_on_the_list],
+    ),
     (Control::ShortMark, &[owners::short_mark]),
     (Control::ShortSaleRestriction, &[markets::short_sale_restriction]),
     (
@@ -103,7 +106,10 @@ const TABLE: &[(Control, Tests)] = &[
     (Control::DuplicateId, &[owners::duplicate_id, owners::duplicate_id_of_the_day]),
     (Control::DuplicateOrder, &[windows::duplicate_order]),
     (Control::RepeatedExecution, &[latches::repeated_execution]),
-    (Control::WindowNotional, &[sums::window_notional]),
+    (
+        Control::WindowNotional,
+        &[sums::window_notional, sums::a_window_of_notional_remembers_so_many],
+    ),
     (Control::MaxPosition, &[nodes::max_position]),
     (Control::MaxOpenOrders, &[sums::max_open_orders]),
     (Control::MaxOpenNotional, &[nodes::max_open_notional]),

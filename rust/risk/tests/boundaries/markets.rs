@@ -104,6 +104,12 @@ pub(crate) fn price_move() {
     firm.ts = START + 40 * SECOND;
     let market = Order { type_tif: 1, px: 0, ..firm.buy(2, PX) };
     assert_accepted(&firm.decide(&market));
+    // The price of a period ago moves with time alone: a yes now is none for later.
+    let mut firm = Firm::new(&limits);
+    let now = firm.buy(2, PX);
+    assert_accepted(&firm.engine.check(&now));
+    assert!(!firm.engine.admits_from_now_on(&now));
+    assert!(firm.engine.admits_from_now_on(&Order { instrument: J, ..now }));
 }
 
 #[test]
@@ -390,5 +396,21 @@ pub(crate) fn reconciling() {
         let exec = firm.exec(999, exec_type::TRADE);
         firm.engine.exec(&Exec { cum_qty: 1, last_qty: 1, last_px: PX, venue: V, ..exec });
         assert_refused(&firm.decide(&order), Control::Reconciling, place, (0, 0));
+    }
+}
+
+/// Any time may stand in a log: none is an overflow.
+#[test]
+pub(crate) fn times_at_the_end_of_time_are_times() {
+    let rule = "{ bps = 100, period = \"16ns\" }";
+    let limits = Limits::wide().set("instrument.I", "price_move", rule);
+    let mut firm = Firm::new(&limits);
+    for ts in [u64::MAX - 17, u64::MAX - 1, u64::MAX, 5] {
+        firm.engine.reference(I, PX, ts);
+        firm.ts = ts;
+        let order = firm.buy(1, PX);
+        assert_accepted(&firm.decide(&order));
+        let far = firm.buy(1, PX + 2 * UNIT);
+        assert_eq!(names(&firm.decide(&far)), ["PRICE_MOVE"]);
     }
 }

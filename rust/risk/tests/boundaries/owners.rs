@@ -1,6 +1,7 @@
 //! Controls of who sends: bits 21, 22, 24, 27, 28, 44 and 45.
+#![allow(clippy::unwrap_used, reason = "a fixture that fails is a failed test")]
 
-use cwts_types::{Body, Control, Level, Locate, Order, exec_type, order_flag};
+use cwts_types::{Body, Control, Level, Locate, Order, RegisterKind, exec_type, order_flag};
 
 use crate::BOTH;
 use crate::common::*;
@@ -91,6 +92,10 @@ pub(crate) fn locate_rolls_with_the_day() {
     locate(&mut firm, 10);
     let order = firm.order(5, 10, PX);
     assert_accepted(&firm.engine.check(&order));
+    // So nobody may promise today that it passes at any time to come.
+    assert!(!firm.engine.admits_from_now_on(&order));
+    let long = Order { instrument: J, ..order };
+    assert!(firm.engine.admits_from_now_on(&long));
     firm.ts = DAY;
     let order = firm.order(5, 10, PX);
     let place = (Level::AccountInstrument, A);
@@ -314,4 +319,23 @@ pub(crate) fn locate_is_the_most_that_is_sold_short() {
         let seven = firm.order(5, 7, PX);
         assert_refused(&firm.decide(&seven), Control::Locate, place, (11, 10));
     }
+}
+
+/// Lists name accounts, whichever of the two is registered first.
+#[test]
+pub(crate) fn an_account_that_comes_later_is_on_the_list() {
+    let limits = Limits::wide()
+        .set("strategy.s", "accounts", "[\"E\"]")
+        .set("account.E", "max_order_qty", "10")
+        .set("account.E", "max_order_notional", "\"none\"")
+        .set("account.E", "credit", "\"none\"")
+        .set("account.E", "message_rate", "\"none\"")
+        .set("account.E", "max_position", "\"none\"");
+    let mut firm = Firm::new(&limits);
+    let late = registration(RegisterKind::Account, 5, 1, "E");
+    firm.engine.register(&late).unwrap();
+    let order = Order { account: 5, ..firm.buy(2, PX) };
+    assert_accepted(&firm.decide(&order));
+    let other = Order { order_id: firm.id(), account: A, ..order };
+    assert_eq!(names(&firm.decide(&other)), ["NOT_PERMITTED"]);
 }

@@ -69,6 +69,32 @@ pub(crate) fn window_notional() {
     }
 }
 
+/// The bound on what a window remembers: beyond it nobody could say, so it is refused.
+#[test]
+pub(crate) fn a_window_of_notional_remembers_so_many() {
+    let rule = "{ max = \"1000000000\", window = \"1s\" }";
+    let limits = Limits::wide().set("strategy.s", "window_notional", rule).set(
+        "account.A",
+        "message_rate",
+        "\"none\"",
+    );
+    let mut firm = Firm::new(&limits);
+    for _ in 0..65_535 {
+        let order = firm.buy(1, UNIT / 100 * 2_000);
+        let id = firm.accept(order);
+        firm.engine.deny_release(id);
+    }
+    let order = firm.buy(1, PX);
+    let outcome = firm.decide(&order);
+    let seen = (i64::MAX, 1_000_000_000 * MICROS);
+    assert_refused(&outcome, Control::WindowNotional, STRATEGY_PLACE, seen);
+    firm.ts = START + SECOND;
+    let order = firm.buy(1, PX);
+    assert_accepted(&firm.decide(&order));
+}
+
+const STRATEGY_PLACE: (Level, u32) = (Level::Strategy, S);
+
 #[test]
 pub(crate) fn max_open_orders() {
     for (section, level, scope) in with_strategy() {
@@ -249,6 +275,10 @@ pub(crate) fn daily_orders() {
         assert_accepted(&firm.decide(&replace));
         firm.ts = DAY;
         let next = Order { ts: DAY, order_id: 77, ..third };
+        // A check sees the new day too, though no input has begun it; any time may be asked for.
+        assert_accepted(&firm.engine.check(&next));
+        assert_accepted(&firm.engine.check(&Order { ts: u64::MAX, ..next }));
+        assert!(!firm.engine.check(&Order { ts: DAY - 1, ..next }).decision.is_accepted());
         assert_accepted(&firm.decide(&next));
         reducing_is_exempt(&Limits::wide().set(section, "daily_orders", "0"), DAILY);
     }

@@ -1,8 +1,8 @@
 //! Random streams of entries for the small firm.
 
 use cwts_types::{
-    Body, Config, ConfigKind, Entry, Exec, Header, Kill, KillState, LimitActivate, Order,
-    Reference, ReleaseDenied, Resume, Scope, ScopeKind, entry_flag,
+    Body, Config, ConfigKind, Entry, Exec, Header, Kill, KillState, LimitActivate, Locate, Order,
+    Phase, Reference, ReleaseDenied, Resume, Scope, ScopeKind, Session, SessionKind, entry_flag,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -20,6 +20,9 @@ pub(crate) enum Draft {
     Limits { qty: i64, credit: i64 },
     Denied(Index),
     Tick,
+    Session { kind: SessionKind, phase: Phase },
+    Locate { account: u32, qty: i64 },
+    Market { bid: i64, restricted: bool, band: i64 },
 }
 
 pub(crate) fn order() -> impl Strategy<Value = Order> {
@@ -66,7 +69,18 @@ pub(crate) fn draft() -> impl Strategy<Value = Draft> {
         1 => (1..60i64, 100..100_000i64).prop_map(|(qty, credit)| Draft::Limits { qty, credit }),
         1 => any::<Index>().prop_map(Draft::Denied),
         1 => Just(Draft::Tick),
+        1 => (session_kind(), prop::sample::select(Phase::ALL.to_vec())).prop_map(|(kind, phase)| {
+            let phase = if phase.fits(kind) { phase } else { Phase::Trading };
+            Draft::Session { kind, phase }
+        }),
+        2 => (1..=4u32, 0..200i64).prop_map(|(account, qty)| Draft::Locate { account, qty }),
+        1 => (95..105i64, any::<bool>(), 0..4i64)
+            .prop_map(|(bid, restricted, band)| Draft::Market { bid, restricted, band }),
     ]
+}
+
+fn session_kind() -> impl Strategy<Value = SessionKind> {
+    prop::sample::select(vec![SessionKind::Instrument, SessionKind::Venue, SessionKind::Session])
 }
 
 /// Limits that a random stream meets now and then.
@@ -83,11 +97,37 @@ pub(crate) fn limits() -> Limits {
     limits.set("strategy.t", "message_rate", "{ max = 7, window = \"30ns\" }")
 }
 
+/// The same, and of every kind of state that the other controls keep.
+pub(crate) fn many_limits() -> Limits {
+    let rate = "{ max = 9, window = \"30ns\" }";
+    limits()
+        .set("firm", "duplicate_id", "{ max = 40 }")
+        .set("firm", "max_open_orders", "12")
+        .set("desk.d", "self_trade", "\"reject_newest\"")
+        .set("desk.d", "net_exposure", "\"90000\"")
+        .set("customer.c", "window_notional", "{ max = \"60000\", window = \"25ns\" }")
+        .set("customer.c", "drawdown", "{ max = \"300\", confirm_marks = 2 }")
+        .set("account.A", "loss_limit", "{ day = \"200\", confirm_marks = 2 }")
+        .set("account.A", "daily_notional", "\"150000\"")
+        .set("account.B", "cash", "\"30000\"")
+        .set("account.C", "daily_orders", "9")
+        .set("account.C", "daily_qty", "500")
+        .set("strategy.s", "repeated_execution", rate)
+        .set("strategy.s", "max_open_orders", "9")
+        .set("strategy.t", "session", "\"X\"")
+        .set("session.X", "attempt_rate", rate)
+        .set("venue.V", "message_rate", "{ max = 20, window = \"40ns\" }")
+        .set("instrument.I", "price_move", "{ bps = 300, period = \"64ns\" }")
+        .set("instrument.J", "reg_sho", "true")
+        .set("instrument.J", "margin", "\"50%\"")
+        .set("control", "staged", "{ slow = 80, slow_delay = \"9ns\" }")
+}
+
 /// The stream: registrations, limits, and then the drafts with ids, times and numbers.
-pub(crate) fn lay_out(drafts: &[(Draft, i64)]) -> Vec<Entry> {
+pub(crate) fn lay_out(drafts: &[(Draft, i64)], limits: &Limits) -> Vec<Entry> {
     let mut out = Vec::new();
     let mut version = 0;
-    push_limits(&mut out, &mut version, &limits().text());
+    push_limits(&mut out, &mut version, &limits.text());
     for row in registrations() {
         push(&mut out, 0, Body::Register(row));
     }
@@ -150,7 +190,8 @@ pub(crate) fn lay_out(drafts: &[(Draft, i64)]) -> Vec<Entry> {
                 push(&mut out, 0, Body::Resume(resume));
             }
             Draft::Limits { qty, credit } => {
-                let text = limits()
+                let text = limits
+                    .clone()
                     .set("account.A", "max_order_qty", &qty.to_string())
                     .set("firm", "credit", &format!("\"{credit}\""))
                     .text();
@@ -160,6 +201,31 @@ pub(crate) fn lay_out(drafts: &[(Draft, i64)]) -> Vec<Entry> {
                 let order_id = id_of(index);
                 let denied = ReleaseDenied { order_seq: 0, order_id, kill_epoch: epoch };
                 push(&mut out, 0, Body::ReleaseDenied(denied));
+            }
+            Draft::Session { kind, phase } => {
+                let session = Session { kind: *kind, handle: 1, phase: *phase };
+                push_at(&mut out, ts, Body::Session(session));
+            }
+            Draft::Locate { account, qty } => {
+                let (account, instrument, actor) = (*account, J, String::new());
+                push_at(
+                    &mut out,
+                    ts,
+                    Body::Locate(Locate { account, instrument, qty: *qty, actor }),
+                );
+            }
+            Draft::Market { bid, restricted, band } => {
+                let flags = if *restricted { 8 } else { 16 } | if *band == 0 { 32 } else { 0 };
+                let body = Reference {
+                    instrument: J,
+                    flags: 2 | flags,
+                    bid: bid * UNIT,
+                    luld_lo: if *band == 0 { 0 } else { (100 - 5 * band) * UNIT },
+                    luld_hi: if *band == 0 { 0 } else { (100 + 5 * band) * UNIT },
+                    ts,
+                    ..Reference::default()
+                };
+                push(&mut out, 0, Body::Reference(body));
             }
             Draft::Tick => {
                 let header = Header { utc_ns: ts as i64, ..Header::default() };
@@ -171,8 +237,17 @@ pub(crate) fn lay_out(drafts: &[(Draft, i64)]) -> Vec<Entry> {
 }
 
 pub(crate) fn stream(most: usize) -> impl Strategy<Value = Vec<Entry>> {
-    let step = prop_oneof![2 => Just(0i64), 8 => 1..8i64, 1 => -20..0i64, 1 => 20..200i64];
-    prop::collection::vec((draft(), step), 1..most).prop_map(|drafts| lay_out(&drafts))
+    let step = prop_oneof![
+        20 => Just(0i64), 80 => 1..8i64, 10 => -20..0i64, 10 => 20..200i64, 1 => Just(DAY_NS),
+    ];
+    (prop::collection::vec((draft(), step), 1..most), any::<bool>())
+        .prop_map(|(drafts, many)| lay_out(&drafts, &if many { many_limits() } else { limits() }))
+}
+
+const DAY_NS: i64 = 86_400_000_000_000;
+
+fn push_at(out: &mut Vec<Entry>, ts: u64, body: Body) {
+    out.push(Entry { header: Header { utc_ns: ts as i64, ..Header::default() }, body });
 }
 
 fn push(out: &mut Vec<Entry>, flags: u16, body: Body) {
