@@ -140,9 +140,12 @@ impl Sums {
             self.rows.pop_front();
             self.sum = self.sum.saturating_sub(row.1);
         }
-        if self.rows.len() < SUMS_MAX {
-            self.rows.push_back((t, n));
-            self.sum = self.sum.saturating_add(n);
+        let is_full = self.rows.len() >= SUMS_MAX;
+        self.sum = self.sum.saturating_add(n);
+        match self.rows.back_mut().filter(|_| is_full) {
+            // Only what reduces comes here when there is no room: it counts with the newest.
+            Some(last) => *last = (t, last.1.saturating_add(n)),
+            None => self.rows.push_back((t, n)),
         }
     }
 
@@ -194,6 +197,22 @@ const ACCEPTED_MAX: usize = 65_536;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_full_sum_forgets_nothing_and_grows_no_further() {
+        let mut sums = Sums::new(10, 100);
+        for _ in 0..SUMS_MAX {
+            sums.push(1, 1);
+        }
+        assert_eq!(sums.sum(1), None);
+        sums.push(50, 7);
+        sums.push(60, 8);
+        assert_eq!((sums.rows.len(), sums.sum), (SUMS_MAX, SUMS_MAX as i64 + 15));
+        // The newest row has the rest of the oldest, and goes last.
+        assert_eq!(sums.sum(101), Some(16));
+        assert_eq!(sums.sum(159), Some(16));
+        assert_eq!(sums.sum(160), Some(0));
+    }
     use proptest::prelude::*;
 
     proptest! {
