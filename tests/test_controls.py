@@ -134,3 +134,15 @@ def test_a_phase_or_a_name_that_is_none_is_refused(limits: Path) -> None:
             gateway.locate("ACC2", "AAPL", 10, actor="desk")
         with pytest.raises(ValueError, match="below 0"):
             gateway.locate("ACC1", "AAPL", -1, actor="desk")
+        with pytest.raises(OverflowError):
+            gateway.locate("ACC1", "AAPL", 1 << 63, actor="desk")
+        with pytest.raises(ValueError, match="give bid, prior_close, band"):
+            gateway.set_market("AAPL")
+        with pytest.raises(ValueError, match=r"lower edge 110.00 is above"):
+            gateway.set_market("AAPL", band=("110.00", "90.00"))
+        with pytest.raises(ValueError, match="bid: 0 is no price"):
+            gateway.set_market("AAPL", bid="0")
+        with pytest.raises(TypeError, match="float"):
+            gateway.set_market("AAPL", bid=1.5)  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="not in the limits file"):
+            gateway.set_market("AAPPL" * 1_000, bid="1")

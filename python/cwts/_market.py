@@ -22,6 +22,15 @@ Phase = Literal[
 ]
 
 
+def _known(price: Price, name: str) -> int:
+    """A price in 1e-9 that is not 0: in an entry 0 means that it is not known."""
+    value = price_e9(price, name)
+    if value == 0:
+        msg = f"{name}: 0 is no price; leave it out where it is not known"
+        raise ValueError(msg)
+    return value
+
+
 class MarketCalls:
     """The calls of `cwts.Gateway` that say what the world is like."""
 
@@ -107,16 +116,23 @@ class MarketCalls:
         Raises
         ------
         ValueError
-            The symbol is unknown.
+            The symbol is unknown, nothing is given, a price is 0 (an entry says "not known" so),
+            or the band's edges are the wrong way round.
         """
+        if bid is None and prior_close is None and band is None and short_restricted is None:
+            msg = f"set_market({symbol!r}): give bid, prior_close, band or short_restricted"
+            raise ValueError(msg)
         edges = None
         if band is not None and band != "none":
-            edges = (price_e9(band[0], "band"), price_e9(band[1], "band"))
+            edges = (_known(band[0], "band"), _known(band[1], "band"))
+            if edges[0] > edges[1]:
+                msg = f"band: the lower edge {band[0]} is above the upper edge {band[1]}"
+                raise ValueError(msg)
         _core.set_market(
             self._core,
             symbol,
-            bid_e9=0 if bid is None else price_e9(bid, "bid"),
-            prior_close_e9=0 if prior_close is None else price_e9(prior_close, "prior_close"),
+            bid_e9=0 if bid is None else _known(bid, "bid"),
+            prior_close_e9=0 if prior_close is None else _known(prior_close, "prior_close"),
             band_e9=edges,
             no_band=band == "none",
             short_restricted=short_restricted,

@@ -18,7 +18,8 @@ impl Gateway {
     /// # Errors
     /// The log has failed.
     pub fn set_market(&mut self, seen: Reference) -> Result<(), GatewayError> {
-        let now = system_utc_ns();
+        // The gateway's clock and no other: what it says of orders must follow on this.
+        let now = self.clock.now().utc_ns;
         let ts = if seen.ts == 0 { now } else { seen.ts.min(now) };
         self.take_in(Body::Reference(Reference { ts, ..seen }))
     }

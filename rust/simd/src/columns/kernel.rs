@@ -18,6 +18,8 @@ pub struct Kernel {
     run: Run,
 }
 
+// SAFETY: a caller must have found the processor to have what the function was compiled for;
+// `Kernel::check` is the one caller, and only `with_path`, which asks, makes a `Kernel`.
 type Run = unsafe fn(&Limits, Rows<'_>, &mut [u16], &mut [i64]);
 
 impl Kernel {
