@@ -110,6 +110,19 @@ def test_a_kill_page_that_cannot_be_mapped_is_missing(
     assert "cannot be mapped" in page.value
 
 
+def test_a_clock_that_nobody_disciplines_or_that_is_far_off_is_said(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for told, state in (
+        ((True, 10, 1), "ok"),
+        ((False, 10, 1), "warn"),
+        ((True, 1 << 30, 1), "warn"),
+    ):
+        monkeypatch.setattr(clock, "_adjtimex", lambda told=told: told)
+        row = next(row for row in clock.rows() if row.name == "synchronised")
+        assert row.state == state, told
+
+
 def test_percentiles_are_values_that_were_measured() -> None:
     values = list(range(100, 0, -1))
     assert (disk.percentile(values, 0.5), disk.percentile(values, 0.99)) == (51, 100)

@@ -7,7 +7,7 @@
 use std::path::Path;
 
 use cwts_audit::holds::Yes;
-use cwts_audit::{Finding, FindingKind};
+use cwts_audit::{Finding, FindingKind, Verdict};
 use cwts_risk::Engine;
 use cwts_risk::limits::Right;
 use cwts_risk::limits::diff::diff;
@@ -19,20 +19,46 @@ use crate::reader::{genesis, read_log};
 
 /// What was found of the consents in a log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Consents {
+struct Consents {
     /// What lacks a signature that it needs.
-    pub findings: Vec<Finding>,
+    findings: Vec<Finding>,
     /// Changes and resumes whose signatures all hold.
-    pub authenticated: u64,
+    authenticated: u64,
     /// Changes and resumes by names alone: no operators were listed.
-    pub unauthenticated: u64,
+    unauthenticated: u64,
 }
 
-/// Checks every consent in a log.
+/// Checks who said yes to the limit changes and resumes of a log, and adds that to what the bytes
+/// gave.
 ///
 /// # Errors
 /// There is no log, or a file cannot be read.
-pub fn check_consents(dir: &Path) -> Result<Consents, GatewayError> {
+pub fn check_consents(dir: &Path, verdict: &mut Verdict) -> Result<(), GatewayError> {
+    let count = |name: &str| verdict.entry_counts.get(name).copied().unwrap_or(0);
+    let asked = ["LIMIT_PROPOSE", "LIMIT_APPROVE", "LIMIT_EXPIRE", "RESUME"];
+    if asked.into_iter().all(|name| count(name) == 0) && count("LIMIT_ACTIVATE") < 2 {
+        return Ok(());
+    }
+    // Damaged entries do not fold: what is wrong with them is told already.
+    if !verdict.is_ok() {
+        verdict.not_checked.push("who said yes to changes: entries are damaged".to_owned());
+        return Ok(());
+    }
+    let consents = consents_of(dir)?;
+    verdict.findings.extend(consents.findings);
+    for (n, what) in [
+        (consents.authenticated, "signed by operators' keys"),
+        (consents.unauthenticated, "unauthenticated: no operators were listed"),
+    ] {
+        if n > 0 {
+            let noun = if n == 1 { "change or resume is" } else { "changes and resumes are" };
+            verdict.notes.push(format!("{n} {noun} {what}"));
+        }
+    }
+    Ok(())
+}
+
+fn consents_of(dir: &Path) -> Result<Consents, GatewayError> {
     let (_, log_id) = genesis(dir)?;
     let mut fold = Fold { engine: Engine::new(), log_id, out: Consents::default(), ended: false };
     read_log(dir, &mut |index, bytes| {
@@ -345,5 +371,49 @@ mod tests {
             signatures: None,
         }));
         assert!(!story.findings().is_empty());
+    }
+
+    /// A gateway that asked nobody would be found out by its log: the bytes are right, and what
+    /// they say is not.
+    #[test]
+    fn a_log_with_a_resume_that_nobody_signed_does_not_verify() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = temp.path().join("log");
+        let mut gateway = crate::Gateway::open(&crate::GatewayOptions {
+            limits: Some(("limits.toml".to_owned(), limits(100).into_bytes())),
+            dir: Some(dir.clone()),
+            keys: Some(crate::KeyStore::new(temp.path().join("keys"))),
+            origin: None,
+            release: cwts_types::ReleaseMode::Async,
+        })
+        .unwrap();
+        let options = crate::HaltOptions {
+            reason: "look".to_owned(),
+            actor: "eve".to_owned(),
+            reduce_only: false,
+            allow_reduce: false,
+        };
+        gateway.halt("firm", &options).unwrap();
+        let checked = || {
+            let storage = cwts_audit::FsStorage::open(&dir).unwrap();
+            let keys = cwts_audit::VerifyKeys::default();
+            let mut verdict = cwts_audit::verify(&storage, &keys, cwts_audit::Level::Full).unwrap();
+            check_consents(&dir, &mut verdict).unwrap();
+            verdict
+        };
+        let now = gateway.clock.now();
+        let resume = Resume {
+            hold: 1,
+            epoch: gateway.engine.kill_epoch() + 1,
+            actor: "anna".to_owned(),
+            approver: "bo".to_owned(),
+            reason: "seen".to_owned(),
+            signatures: None,
+        };
+        gateway.append(Body::Resume(resume), now, 0).unwrap();
+        gateway.sync().unwrap();
+        let verdict = checked();
+        let found: Vec<_> = verdict.findings.iter().map(|f| f.kind).collect();
+        assert!(found.contains(&FindingKind::ConsentBad) && !verdict.is_ok(), "{found:?}");
     }
 }

@@ -1,70 +1,22 @@
 //! A halt that also cancels: what works in the scope, after the block, whoever dies in between.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod live;
+
 use std::path::Path;
 
 use cwts_audit::holds::{KillAction, KillRequest, NamedScope};
 use cwts_gateway::{
-    Gateway, GatewayOptions, HaltOptions, KeyStore, cancels_after, read_log, request_halt,
-    standing_holds, status,
+    Gateway, HaltOptions, cancels_after, read_log, request_halt, standing_holds, status,
 };
-use cwts_types::{
-    Body, Decision, Entry, Order, OrderKind, ReleaseMode, ScopeKind, Verdict, producer,
-};
-
-const LIMITS: &str = r#"
-schema = 1
-[firm]
-credit = "none"
-[account.alpha]
-max_order_qty = 1_000
-max_order_notional = "none"
-credit = "none"
-message_rate = { max = 60_000, window = "1ms" }
-max_position = { long = "none", short = 0 }
-[account.beta]
-max_order_qty = 1_000
-max_order_notional = "none"
-credit = "none"
-message_rate = { max = 60_000, window = "1ms" }
-max_position = { long = "none", short = 0 }
-[strategy.default]
-[instrument]
-ACME = { tick = "0.01", lot = 1, price_collar = { bps = 500, reference = "external" } }
-"#;
-
-fn opened(dir: Option<&Path>, release: ReleaseMode) -> Gateway {
-    let options = GatewayOptions {
-        limits: Some(("limits.toml".to_owned(), LIMITS.as_bytes().to_vec())),
-        dir: dir.map(|dir| dir.join("log")),
-        keys: dir.map(|dir| KeyStore::new(dir.join("keys"))),
-        origin: None,
-        release,
-    };
-    let mut gateway = Gateway::open(&options).unwrap();
-    gateway.set_reference(1, Some(100_000_000_000), 0, 0, None).unwrap();
-    gateway
-}
+use cwts_types::{Body, Decision, Entry, OrderKind, ReleaseMode, ScopeKind, Verdict, producer};
+use live::{buy, opened};
 
 /// Submits a buy of one share and gives its id; it must be accepted.
 fn works(gateway: &mut Gateway, account: u32) -> u64 {
     let submitted = gateway.submit(&buy(account)).unwrap();
     assert_eq!(submitted.outcome.decision.verdict, Verdict::Accept as u8);
     submitted.order.order_id
-}
-
-fn buy(account: u32) -> Order {
-    Order {
-        px: 100_000_000_000,
-        qty: 1,
-        instrument: 1,
-        account,
-        strategy: 1,
-        kind: OrderKind::New as u8,
-        side: 1,
-        type_tif: 2,
-        ..Order::default()
-    }
 }
 
 fn by_ana() -> HaltOptions {

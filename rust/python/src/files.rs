@@ -3,8 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cwts_audit::{
-    Finding, FsStorage, Level, LogError, Storage as _, Verdict, VerifyKey, VerifyKeys,
-    verify as verify_log,
+    Finding, FsStorage, Level, LogError, Storage as _, VerifyKey, VerifyKeys, verify as verify_log,
 };
 use cwts_gateway::{Gateway, GatewayError, GatewayOptions, KeyStore, Requested, parse_limits};
 use cwts_types::{CONTROLS, ReleaseMode, Stage};
@@ -194,7 +193,7 @@ fn verify_dir(dir: &Path, mut keys: Vec<VerifyKey>, level: Level) -> Result<Valu
     let given = VerifyKeys { vkey: keys.pop(), ..VerifyKeys::default() };
     let mut verdict =
         verify_log(&storage, &given, level).map_err(|e| log_error(LogError::from(e)))?;
-    check_consents(dir, &mut verdict)?;
+    cwts_gateway::check_consents(dir, &mut verdict)?;
     Ok(json!({
         "ok": verdict.is_ok(),
         "clean": verdict.clean,
@@ -206,32 +205,6 @@ fn verify_dir(dir: &Path, mut keys: Vec<VerifyKey>, level: Level) -> Result<Valu
         "notes": verdict.notes,
         "counts": verdict.entry_counts,
     }))
-}
-
-/// Checks who said yes to limit changes and resumes, where the log has any.
-fn check_consents(dir: &Path, verdict: &mut Verdict) -> Result<(), GatewayError> {
-    let count = |name: &str| verdict.entry_counts.get(name).copied().unwrap_or(0);
-    let asked = ["LIMIT_PROPOSE", "LIMIT_APPROVE", "LIMIT_EXPIRE", "RESUME"];
-    if asked.into_iter().all(|name| count(name) == 0) && count("LIMIT_ACTIVATE") < 2 {
-        return Ok(());
-    }
-    // Damaged entries do not fold: what is wrong with them is told already.
-    if !verdict.is_ok() {
-        verdict.not_checked.push("who said yes to changes: entries are damaged".to_owned());
-        return Ok(());
-    }
-    let consents = cwts_gateway::check_consents(dir)?;
-    verdict.findings.extend(consents.findings);
-    for (n, what) in [
-        (consents.authenticated, "signed by operators' keys"),
-        (consents.unauthenticated, "unauthenticated: no operators were listed"),
-    ] {
-        if n > 0 {
-            let noun = if n == 1 { "change or resume is" } else { "changes and resumes are" };
-            verdict.notes.push(format!("{n} {noun} {what}"));
-        }
-    }
-    Ok(())
 }
 
 pub(crate) fn finding(finding: &Finding) -> Value {

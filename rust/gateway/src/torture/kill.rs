@@ -234,3 +234,6 @@ fn reduces(order: &Order, position: i64) -> bool {
 
 /// Sentences that are kept; one is enough to stop.
 const BROKEN_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests;

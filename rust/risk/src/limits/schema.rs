@@ -285,6 +285,25 @@ macro_rules! instrument_keys {
     };
 }
 
+/// Keys of its own, and those that the firm, desks, customers and accounts share.
+macro_rules! node_keys {
+    ($($own:expr,)*) => {
+        &[
+            $($own,)*
+            OPEN,
+            rules::OPEN_ORDERS,
+            rules::NET,
+            rules::CONCENTRATION,
+            rules::DAY,
+            rules::SELF_TRADE,
+            rules::WINDOW,
+            rules::LOSS_LIMIT,
+            rules::FALL,
+            RESTRICTED,
+        ]
+    };
+}
+
 /// Every section with its keys.
 pub const SECTIONS: &[SectionInfo] = &[
     SectionInfo {
@@ -297,76 +316,37 @@ pub const SECTIONS: &[SectionInfo] = &[
     },
     SectionInfo {
         path: "firm",
-        keys: &[
+        keys: node_keys! {
             fact("base_currency", Kind::Text, "Currency of all money limits."),
             rules::DAY_ROLL,
             rules::DUPLICATE_ID,
             rules::BUYING_POWER,
             must("credit", Kind::Money, CREDIT),
-            OPEN,
-            rules::OPEN_ORDERS,
-            rules::NET,
-            rules::CONCENTRATION,
-            rules::DAY,
-            rules::SELF_TRADE,
-            rules::WINDOW,
-            rules::LOSS_LIMIT,
-            rules::FALL,
-            RESTRICTED,
-        ],
+        },
         text: "The whole firm.",
     },
     SectionInfo {
         path: "desk.*",
-        keys: &[
+        keys: node_keys! {
             may("credit", Kind::Money, CREDIT),
-            OPEN,
-            rules::OPEN_ORDERS,
-            rules::NET,
-            rules::CONCENTRATION,
-            rules::DAY,
-            rules::SELF_TRADE,
-            rules::WINDOW,
-            rules::LOSS_LIMIT,
-            rules::FALL,
-            RESTRICTED,
-        ],
+        },
         text: "A desk, by name.",
     },
     SectionInfo {
         path: "customer.*",
-        keys: &[
+        keys: node_keys! {
             fact("desk", Kind::Text, "Its desk."),
             must("credit", Kind::Money, CREDIT),
-            OPEN,
-            rules::OPEN_ORDERS,
-            rules::NET,
-            rules::CONCENTRATION,
-            rules::DAY,
-            rules::SELF_TRADE,
-            rules::WINDOW,
-            rules::LOSS_LIMIT,
-            rules::FALL,
-            RESTRICTED,
-        ],
+        },
         text: "A customer, by name.",
     },
     SectionInfo {
         path: "account.*",
-        keys: &[
+        keys: node_keys! {
             fact("customer", Kind::Text, "Its customer."),
             must("max_order_qty", Kind::Quantity, QTY),
             must("max_order_notional", Kind::Money, NOTIONAL),
             must("credit", Kind::Money, CREDIT),
-            OPEN,
-            rules::OPEN_ORDERS,
-            rules::NET,
-            rules::CONCENTRATION,
-            rules::DAY,
-            rules::SELF_TRADE,
-            rules::WINDOW,
-            rules::LOSS_LIMIT,
-            rules::FALL,
             rules::DAY_ORDERS,
             rules::DAY_QTY,
             rules::CASH,
@@ -379,8 +359,7 @@ pub const SECTIONS: &[SectionInfo] = &[
                 "Equal orders within a window.",
             ),
             position(Absent::Refuses),
-            RESTRICTED,
-        ],
+        },
         text: "An account, by name; \"*\" serves accounts that a replay finds in its file.",
     },
     SectionInfo {
