@@ -9,7 +9,7 @@ use crate::error::{FeedError, FeedErrorKind, shown};
 use crate::event::{Event, Names, flag};
 use crate::intern::{Interner, OrderIds};
 use crate::rfc3339::epoch_ns;
-use crate::words::{self, DEFAULT_NAME, REQUIRED, Sequence};
+use crate::words::{self, BYTE_ORDER_MARK, DEFAULT_NAME, REQUIRED, Sequence};
 use csv_core::{ReadRecordResult, Reader};
 
 /// Columns of a header at most.
@@ -149,8 +149,9 @@ impl CsvDecoder {
 
 impl Decoder for CsvDecoder {
     fn push(&mut self, bytes: &[u8], eof: bool, out: &mut Vec<Event>) -> Result<usize, FeedError> {
-        // The reader strips a byte order mark only when it sees all three bytes at once.
-        if !self.started && bytes.len() < 3 && !eof {
+        // The reader strips a byte order mark only when it sees all of it at once, and takes what
+        // is left for the end of the file if that is nothing: a byte must follow the mark.
+        if !self.started && bytes.len() <= BYTE_ORDER_MARK.len() && !eof {
             return Ok(0);
         }
         self.started = true;
@@ -302,7 +303,7 @@ impl Columns {
 
 /// Whether `line` is a header of this format, for the sniffer.
 pub(crate) fn is_header(line: &[u8]) -> bool {
-    let line = line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line);
+    let line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
     let names: Vec<&[u8]> = line
         .split(|&byte| byte == b',')
         .take(COLUMNS_MAX)
@@ -312,4 +313,34 @@ pub(crate) fn is_header(line: &[u8]) -> bool {
     REQUIRED
         .iter()
         .all(|wanted| names.iter().any(|name| name.eq_ignore_ascii_case(wanted.as_bytes())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driven::drive;
+
+    /// A pipe may hand over the three bytes of the mark alone, or any part of them.
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_header_however_the_bytes_arrive() {
+        let plain = "ts,kind,order_id,side,qty,price\n1,add,7,buy,5,10.5\n2,delete,7,buy,,\n";
+        let wanted = drive(CsvDecoder::new(Some("AMZN")), plain.as_bytes(), plain.len());
+        assert_eq!((wanted.events.len(), wanted.error), (2, None));
+        let marked = format!("\u{feff}{plain}");
+        for size in 1..=marked.len() {
+            let driven = drive(CsvDecoder::new(Some("AMZN")), marked.as_bytes(), size);
+            assert_eq!((driven.error, driven.events), (None, wanted.events.clone()), "{size}");
+        }
+    }
+
+    #[test]
+    fn less_than_a_header_is_no_header() {
+        for text in ["", "t", "ts", "\u{feff}", "\u{feff}t"] {
+            for size in 1..=4 {
+                let driven = drive(CsvDecoder::new(Some("AMZN")), text.as_bytes(), size);
+                let error = driven.error.expect("no header");
+                assert_eq!(error.kind, FeedErrorKind::MissingColumn, "{text:?} by {size}");
+            }
+        }
+    }
 }

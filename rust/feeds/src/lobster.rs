@@ -11,6 +11,7 @@ use crate::decimal::{DAY_NS, NS_PER_S, day_ns, scaled, unsigned};
 use crate::decoder::{BATCH_EVENTS, Counts, Decoder, LINE_BYTES_MAX};
 use crate::error::{FeedError, FeedErrorKind, shown};
 use crate::event::{Event, EventKind, Names, flag};
+use crate::words::BYTE_ORDER_MARK;
 
 mod usual;
 use usual::usual_event;
@@ -67,7 +68,7 @@ impl LobsterDecoder {
     fn line(&mut self, line: &[u8], out: &mut Vec<Event>) -> Result<(), FeedError> {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let at_start = std::mem::replace(&mut self.at_start, false);
-        let line = if at_start { line.strip_prefix(BOM).unwrap_or(line) } else { line };
+        let line = if at_start { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line) } else { line };
         if at_start && is_header(line) {
             return Ok(());
         }
@@ -149,7 +150,6 @@ pub(crate) fn is_row(line: &[u8]) -> bool {
 }
 
 const HEADER_START: &[u8] = b"time,type,order";
-const BOM: &[u8] = b"\xef\xbb\xbf";
 /// 10^-4 currency units to 10^-9.
 const PRICE_FACTOR: i64 = 100_000;
 /// What types 1 to 6 are, and the bits of their id that count: a print names no visible order, its

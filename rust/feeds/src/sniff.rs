@@ -4,6 +4,7 @@
 //! the candidates. Rules: design note "replay", section 4.
 
 use crate::error::{FeedError, FeedErrorKind};
+use crate::words::BYTE_ORDER_MARK;
 use crate::{csv, fix, itch, lobster};
 
 /// Bytes that the sniffer looks at.
@@ -127,7 +128,7 @@ pub fn sniff(head: &[u8], whole: bool) -> Result<Format, FeedError> {
 
 /// Lines without their newline, from the front of `head`.
 fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+    let head = head.strip_prefix(BYTE_ORDER_MARK).unwrap_or(head);
     head.split(|&byte| byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }
 

@@ -4,6 +4,8 @@
 use crate::error::{FeedError, FeedErrorKind, shown};
 use crate::event::{Event, EventKind, flag};
 
+/// U+FEFF in UTF-8, which may stand before the first line of a text file.
+pub(crate) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// The columns that an event is read from.
 pub(crate) const REQUIRED: [&str; 6] = ["ts", "kind", "order_id", "side", "qty", "price"];
 /// The name of an account or strategy that the file does not give.
