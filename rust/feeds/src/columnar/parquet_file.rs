@@ -15,6 +15,7 @@ use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchR
 use parquet::errors::ParquetError;
 use parquet::file::reader::{ChunkReader, Length};
 use sha2::{Digest, Sha256};
+use std::fmt::Display;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -198,6 +199,9 @@ impl ChunkReader for FileChunks {
     type T = io::BufReader<FileCursor>;
 
     fn get_read(&self, start: u64) -> Result<Self::T, ParquetError> {
+        if start > self.bytes {
+            return Err(beyond_end(format_args!("at offset {start}"), self.bytes));
+        }
         let file = Arc::clone(&self.file);
         Ok(io::BufReader::new(FileCursor { file, position: start }))
     }
@@ -205,7 +209,7 @@ impl ChunkReader for FileChunks {
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes, ParquetError> {
         let end = start.checked_add(length as u64).filter(|&end| end <= self.bytes);
         if end.is_none() {
-            return Err(ParquetError::EOF(format!("{length} bytes at {start} of {}", self.bytes)));
+            return Err(beyond_end(format_args!("{length} bytes at offset {start}"), self.bytes));
         }
         let mut bytes = vec![0; length];
         let mut cursor = FileCursor { file: Arc::clone(&self.file), position: start };
@@ -231,9 +235,41 @@ impl Read for FileCursor {
     }
 }
 
+/// In the words that the crate has for a file in memory: where bytes came from changes no error.
+fn beyond_end(what: impl Display, bytes: u64) -> ParquetError {
+    ParquetError::EOF(format!("Expected to read {what}, while file has length {bytes}"))
+}
+
 fn io_failed(error: &io::Error) -> FeedError {
     FeedError::new(FeedErrorKind::IoFailed, format!("the reader failed: {error}"))
 }
 
 const MAGIC_BYTES: u64 = 4;
 const TAIL_BYTES: u64 = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_says_what_memory_says_of_places_that_are_not_there() {
+        let memory = Bytes::from_static(b"0123456789");
+        let file = Arc::new(Mutex::new(Box::new(io::Cursor::new(memory.clone())) as Box<_>));
+        let file = FileChunks { file, bytes: memory.len() as u64 };
+        let all = |mut read: Box<dyn Read>| {
+            let mut text = String::new();
+            read.read_to_string(&mut text).map(|_| text).map_err(|error| error.to_string())
+        };
+        for start in 0..=12 {
+            let [one, two] = [
+                memory.get_read(start).map(|read| all(Box::new(read))),
+                file.get_read(start).map(|read| all(Box::new(read))),
+            ];
+            assert_eq!(format!("{one:?}"), format!("{two:?}"), "from {start}");
+            for length in 0..=12 {
+                let [one, two] = [memory.get_bytes(start, length), file.get_bytes(start, length)];
+                assert_eq!(format!("{one:?}"), format!("{two:?}"), "{length} from {start}");
+            }
+        }
+    }
+}
