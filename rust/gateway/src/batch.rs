@@ -1,6 +1,6 @@
 //! The live gateway's calls beside one order: a look at requests, and batches.
 
-use cwts_risk::Outcome;
+use cwts_risk::{Block, Outcome};
 use cwts_types::{Decision, Order, ReleaseMode, Verdict};
 
 use crate::GatewayError;
@@ -32,17 +32,17 @@ impl Gateway {
         self.attend()?;
         let now = self.clock.now();
         let mut engine = self.engine.clone();
+        let ids = self.next_order_id..;
+        let complete = |(order, id): (&Order, u64)| Order {
+            ts: if order.ts == 0 { now.utc_ns } else { order.ts },
+            order_id: if order.order_id == 0 { id } else { order.order_id },
+            ..*order
+        };
+        let orders: Vec<Order> = orders.iter().zip(ids).map(complete).collect();
         let mut out = Vec::with_capacity(orders.len());
-        for (k, order) in orders.iter().enumerate() {
-            let mut order = *order;
-            if order.ts == 0 {
-                order.ts = now.utc_ns;
-            }
-            if order.order_id == 0 {
-                order.order_id = self.next_order_id + k as u64;
-            }
-            out.push(engine.decide(&order, false).decision);
-        }
+        engine.decide_batch(&orders, &mut Block::new(), false, |_, outcome| {
+            out.push(outcome.decision);
+        });
         Ok(out)
     }
 

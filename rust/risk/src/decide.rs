@@ -4,6 +4,7 @@ use cwts_types::{
     Control, Decision, Level, NO_CONTROL, Order, OrderKind, OrderType, Reasons, Verdict, Violation,
 };
 
+use crate::batch::Hint;
 use crate::engine::Engine;
 use crate::evaluate::Evaluation;
 use crate::sight::Sight;
@@ -37,7 +38,7 @@ impl Engine {
                 self.cancel_outcome(order, self.resolve(order.ref_id).is_some())
             }
             _ => {
-                let found = self.evaluate_live(order, ts);
+                let found = self.evaluate_live(order, ts, Hint::NONE);
                 self.outcome(order, ts, &found)
             }
         }
@@ -60,7 +61,7 @@ impl Engine {
                 line.fresh_until == u64::MAX
                     && line.rules.price_move.is_none()
                     && !line.rules.reg_sho
-            }) && self.evaluate_live(order, self.last_ts).passes()
+            }) && self.evaluate_live(order, self.last_ts, Hint::NONE).passes()
     }
 
     /// Decides an order; an accepted one is reserved, a cancel always passes.
@@ -68,7 +69,7 @@ impl Engine {
     /// `replayed`: the input is a market's own record, so a cancel or replace is already confirmed
     /// and moves its reservation at once. Live, only the venue's report does.
     pub fn decide(&mut self, order: &Order, replayed: bool) -> Outcome {
-        self.decide_seen(order, replayed, |_| {})
+        self.decide_with(order, replayed, Hint::NONE, |_| {})
     }
 
     /// The same, and shows each new order or replace to `seen` before anything is reserved.
@@ -77,6 +78,17 @@ impl Engine {
         &mut self,
         order: &Order,
         replayed: bool,
+        seen: impl FnOnce(Sight<'_>),
+    ) -> Outcome {
+        self.decide_with(order, replayed, Hint::NONE, seen)
+    }
+
+    #[inline]
+    pub(crate) fn decide_with(
+        &mut self,
+        order: &Order,
+        replayed: bool,
+        hint: Hint,
         seen: impl FnOnce(Sight<'_>),
     ) -> Outcome {
         let ts = self.advance(order.ts);
@@ -90,8 +102,11 @@ impl Engine {
                 outcome
             }
             _ => {
-                let found =
-                    if replayed { self.evaluate(order, ts) } else { self.evaluate_live(order, ts) };
+                let found = if replayed {
+                    self.evaluate(order, ts, hint)
+                } else {
+                    self.evaluate_live(order, ts, hint)
+                };
                 seen(Sight { engine: self, order, ts, found: &found });
                 self.counters.orders += 1;
                 let outcome = self.outcome(order, ts, &found);
@@ -111,9 +126,11 @@ impl Engine {
     /// free the first one's reservation while the venue still works it. A market's file may
     /// repeat an id, and then means that the older order is gone.
     #[inline]
-    fn evaluate_live(&self, order: &Order, ts: u64) -> Evaluation {
-        let mut found = self.evaluate(order, ts);
-        if order.order_id != 0 {
+    fn evaluate_live(&self, order: &Order, ts: u64, hint: Hint) -> Evaluation {
+        let mut found = self.evaluate(order, ts, hint);
+        if self.is_fresh(order.order_id) {
+            found.reasons.insert_if(Control::DuplicateId, self.is_known_today(order.order_id));
+        } else if order.order_id != 0 {
             let named = self.resolve(order.order_id);
             let own = order.kind == OrderKind::Replace as u8
                 && named.is_some()
@@ -263,6 +280,9 @@ impl Engine {
         }
         while let Some(index) = at {
             let node = &mut self.nodes[index];
+            if node.roomy {
+                break;
+            }
             if is_new {
                 node.tally.day_orders = node.tally.day_orders.saturating_add(1);
             }
@@ -287,6 +307,8 @@ impl Engine {
         let limit_px = crate::evaluate::limit_px(order, order_type);
         let terms = Terms { px_abs: found.px_abs, qty: order.qty, limit_px };
         self.count_accepted(order, ts, found.added_n, is_new);
+        let is_fresh = self.is_fresh(order.order_id);
+        self.use_id(order.order_id);
         if !replayed && self.file.duplicate_ids.is_some() {
             self.day_ids.insert(order.order_id);
         }
@@ -320,7 +342,9 @@ impl Engine {
         if let Some(older) = self.working.insert(order.order_id, working) {
             self.end(order.order_id, older, false);
         }
-        self.forget(order.order_id);
+        if !is_fresh {
+            self.forget(order.order_id);
+        }
         // The evaluation priced it by the same rule.
         self.reserve(index, working.is_buy(), order.qty, found.n, 1);
         self.move_short(&working, order.qty);

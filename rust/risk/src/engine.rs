@@ -1,12 +1,13 @@
 //! The state that entries fold into.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use cwts_types::{Control, Entry, Level, Register, RegisterKind};
 use rustc_hash::FxBuildHasher;
 use serde::{Deserialize, Serialize};
 
 use crate::holding::{Holding, HoldingLimits};
+use crate::ids::{IdMap, IdSet};
 use crate::limits::LimitsFile;
 use crate::registry::Registry;
 use crate::senders::{SessionLine, StrategyLine, VenueLine};
@@ -73,7 +74,7 @@ pub struct Engine {
     /// What is located for the day, by account and instrument.
     pub(crate) locates: BTreeMap<u64, i64>,
     /// Ids accepted today, where the limits ask for it.
-    pub(crate) day_ids: HashSet<u64, FxBuildHasher>,
+    pub(crate) day_ids: IdSet,
     /// When the day ends; 0 before the first input.
     pub(crate) next_roll: u64,
     pub(crate) ledgers: Option<crate::pnl::Ledgers>,
@@ -84,16 +85,18 @@ pub struct Engine {
     pub(crate) holdings: Vec<Holding>,
     pub(crate) holding_limits: Vec<HoldingLimits>,
     pub(crate) holding_index: HashMap<u64, u32, FxBuildHasher>,
-    pub(crate) working: HashMap<u64, Working, FxBuildHasher>,
+    pub(crate) working: IdMap<Working>,
     /// Replace order id -> the order that it changes.
-    pub(crate) replaces: HashMap<u64, u64, FxBuildHasher>,
+    pub(crate) replaces: IdMap<u64>,
     /// Order id -> its replaces, for the few orders that have any.
-    pub(crate) replacing: HashMap<u64, Replacing, FxBuildHasher>,
+    pub(crate) replacing: IdMap<Replacing>,
     /// Orders that ended, as they were: a fill that comes late is still booked.
-    pub(crate) ended: HashMap<u64, Working, FxBuildHasher>,
+    pub(crate) ended: IdMap<Working>,
     /// Their ids, oldest first; bounded by count, so that replicas forget alike.
     pub(crate) ended_order: VecDeque<u64>,
-    pub(crate) execs: HashSet<u64, FxBuildHasher>,
+    pub(crate) execs: IdSet,
+    /// No order id in the tables above is higher; derived.
+    pub(crate) id_max: u64,
     pub(crate) holds: BTreeMap<u64, crate::kill::Hold>,
     pub(crate) next_hold: u64,
     pub(crate) kill_epoch: u32,
@@ -180,7 +183,7 @@ impl Engine {
             windows: Vec::new(),
             sums: Vec::new(),
             locates: BTreeMap::new(),
-            day_ids: HashSet::default(),
+            day_ids: IdSet::default(),
             next_roll: 0,
             ledgers: None,
             has_trips: false,
@@ -189,12 +192,13 @@ impl Engine {
             holdings: Vec::new(),
             holding_limits: Vec::new(),
             holding_index: HashMap::default(),
-            working: HashMap::default(),
-            replaces: HashMap::default(),
-            replacing: HashMap::default(),
-            ended: HashMap::default(),
+            working: IdMap::default(),
+            replaces: IdMap::default(),
+            replacing: IdMap::default(),
+            ended: IdMap::default(),
             ended_order: VecDeque::new(),
-            execs: HashSet::default(),
+            execs: IdSet::default(),
+            id_max: 0,
             holds: BTreeMap::new(),
             next_hold: 1,
             kill_epoch: 0,
@@ -320,7 +324,10 @@ impl Engine {
         if register.kind == RegisterKind::Account {
             self.list_account(register.handle, name);
         }
-        self.refresh_kill();
+        // No hold, nothing to inherit; else each of many registrations would walk every line.
+        if !self.holds.is_empty() {
+            self.refresh_kill();
+        }
         Ok(())
     }
 

@@ -5,6 +5,7 @@
 
 use cwts_types::{Control, Order, OrderKind, OrderType, Reasons, Side, order_flag};
 
+use crate::batch::Hint;
 use crate::engine::Engine;
 use crate::holding::{Holding, HoldingLimits};
 use crate::senders::StrategyLine;
@@ -85,7 +86,7 @@ impl Engine {
 
     /// Everything that `order` violates at time `ts` (already clamped).
     #[inline]
-    pub(crate) fn evaluate(&self, order: &Order, ts: u64) -> Evaluation {
+    pub(crate) fn evaluate(&self, order: &Order, ts: u64, hint: Hint) -> Evaluation {
         let mut out = Evaluation::blank(order.side == Side::Buy as u8);
         let Some(lines) = self.lines(order) else {
             out.reasons.insert(Control::UnknownHandle);
@@ -121,7 +122,7 @@ impl Engine {
             out.reasons.insert_if(Control::RestrictedInstrument, lines.instrument.restricted);
             return out;
         };
-        self.evaluate_shape(order, ts, shape, &lines, target, &mut out);
+        self.evaluate_shape(order, ts, shape, &lines, (target, hint), &mut out);
         out
     }
 
@@ -132,11 +133,14 @@ impl Engine {
         ts: u64,
         shape: Shape,
         lines: &Lines<'_>,
-        target: Option<(u64, &Working)>,
+        (target, hint): (Option<(u64, &Working)>, Hint),
         out: &mut Evaluation,
     ) {
         let Lines { instrument, account, strategy } = lines;
-        let (known, limits) = self.holding_of(order);
+        let (known, limits) = match hint.holding {
+            Some(index) => self.holding_at(index),
+            None => self.holding_of(order),
+        };
         let fallback;
         let holding = match known {
             Some(holding) => holding,
@@ -149,7 +153,10 @@ impl Engine {
 
         // Stateless: the record against the tables.
         out.px_abs = priced(order, shape.order_type, instrument);
-        let n = instrument.notional.micros(out.px_abs, order.qty.unsigned_abs());
+        let n = match hint.columns {
+            Some(found) => instrument.notional_of(found.tq),
+            None => instrument.notional.micros(out.px_abs, order.qty.unsigned_abs()),
+        };
         out.n = n.unwrap_or(i64::MAX);
         let r = &mut out.reasons;
         r.insert_if(Control::ArithmeticOverflow, n.is_none());
@@ -157,22 +164,19 @@ impl Engine {
         r.insert_if(Control::MaxOrderQty, order.qty > max_qty);
         let max_n = instrument.max_n.min(account.max_n).min(strategy.max_n);
         r.insert_if(Control::MaxOrderNotional, out.n > max_n && max_n != i64::MAX);
-        let odd_lot = order.flags & order_flag::ODD_LOT != 0;
-        let in_lots = instrument.lot.is_none_or(|lot| lot.divides(order.qty.unsigned_abs()));
-        r.insert_if(Control::LotSize, !in_lots && !odd_lot);
-        let on_tick = instrument.tick.is_none_or(|tick| tick.divides(order.px.unsigned_abs()));
-        r.insert_if(Control::TickSize, !on_tick);
         let has_limit = matches!(shape.order_type, OrderType::Limit | OrderType::StopLimit);
         let priced_by_sender = order.px != 0 || has_limit;
         if instrument.has_reference {
-            let outside = order.px < instrument.lo || order.px > instrument.hi;
-            r.insert_if(Control::PriceCollar, priced_by_sender && outside);
             r.insert_if(Control::ReferenceStale, ts > instrument.fresh_until);
         } else {
             let lifted = instrument.allow_missing || !instrument.has_collar;
             let needs = !priced_by_sender || !lifted;
             r.insert_if(Control::ReferenceMissing, needs);
         }
+        r.0 |= match hint.columns {
+            Some(found) => u64::from(found.reasons),
+            None => lot_tick_collar(order, instrument, priced_by_sender),
+        };
         r.insert_if(
             Control::RestrictedInstrument,
             instrument.restricted || limits.restricted.is_some(),
@@ -222,6 +226,9 @@ impl Engine {
         let mut at = Some(account.node);
         while let Some(index) = at {
             let node = &self.nodes[index];
+            if node.roomy {
+                break;
+            }
             nodes_watch |= node.caps.watch;
             let open = node.open.checked_add(out.added_n);
             let used = open.and_then(|open| open.checked_add(node.held));
@@ -286,12 +293,14 @@ impl Engine {
     pub(crate) fn holding_of(&self, order: &Order) -> (Option<&Holding>, HoldingLimits) {
         let key = crate::holding::holding_key(order.account, order.instrument);
         match self.holding_index.get(&key) {
-            Some(index) => {
-                let index = *index as usize;
-                (Some(&self.holdings[index]), self.holding_limits[index])
-            }
+            Some(index) => self.holding_at(*index),
             None => (None, self.limits_of_holding(order.account, order.instrument)),
         }
+    }
+
+    #[inline]
+    fn holding_at(&self, index: u32) -> (Option<&Holding>, HoldingLimits) {
+        (Some(&self.holdings[index as usize]), self.holding_limits[index as usize])
     }
 
     pub(crate) fn kill_mask(&self, lines: &Lines<'_>) -> u8 {
@@ -329,6 +338,20 @@ pub(crate) fn shape(order: &Order, nonpositive: bool) -> Option<Shape> {
         && order.type_tif >> 4 <= TIF_MAX
         && is_replace == (order.ref_id != 0);
     whole.then_some(Shape { order_type, side, is_replace })
+}
+
+/// Lot, tick and collar of one order; for many the columns say the same.
+#[inline]
+fn lot_tick_collar(order: &Order, line: &InstrumentLine, is_priced: bool) -> u64 {
+    let mut found = Reasons::NONE;
+    let odd_lot = order.flags & order_flag::ODD_LOT != 0;
+    let in_lots = line.lot.is_none_or(|lot| lot.divides(order.qty.unsigned_abs()));
+    found.insert_if(Control::LotSize, !in_lots && !odd_lot);
+    let on_tick = line.tick.is_none_or(|tick| tick.divides(order.px.unsigned_abs()));
+    found.insert_if(Control::TickSize, !on_tick);
+    let outside = order.px < line.lo || order.px > line.hi;
+    found.insert_if(Control::PriceCollar, line.has_reference && is_priced && outside);
+    found.0
 }
 
 /// A replace keeps account, instrument, strategy and side, and asks for more than is filled.

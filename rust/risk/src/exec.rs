@@ -376,6 +376,10 @@ impl Engine {
         let mut at = self.accounts[account].as_ref().map(|l| l.node);
         while let Some(index) = at {
             let node = &mut self.nodes[index];
+            if node.roomy {
+                node.due.reserve(n, is_buy);
+                break;
+            }
             node.open = node.open.saturating_add(n);
             if is_buy {
                 node.open_buy = node.open_buy.saturating_add(n);

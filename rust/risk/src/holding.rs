@@ -7,18 +7,21 @@ use crate::engine::Engine;
 use crate::window::Accepted;
 
 /// An account in an instrument.
+///
+/// What every order reads stands in the first cache line.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[repr(C, align(64))]
 pub(crate) struct Holding {
     pub(crate) key: u64,
     pub(crate) pos: i64,
     /// Working quantity: buys, sells.
     pub(crate) work: [i64; 2],
-    /// What the position cost, in micros; never negative.
-    pub(crate) cost: i64,
-    pub(crate) last_ts: u64,
-    pub(crate) peak_abs: i64,
     /// Working notional of both sides, micros.
     pub(crate) open: i64,
+    pub(crate) last_ts: u64,
+    /// What the position cost, in micros; never negative.
+    pub(crate) cost: i64,
+    pub(crate) peak_abs: i64,
     /// Quantity filled today.
     pub(crate) day_qty: i64,
     /// Working quantity of sells marked short, exempt or not.
@@ -60,10 +63,13 @@ impl Engine {
     }
 
     pub(crate) fn limits_of_holding(&self, account: u32, instrument: u32) -> HoldingLimits {
-        let symbol = self.registry.name(RegisterKind::Instrument, instrument).unwrap_or("");
         let mut out =
             HoldingLimits { long: 0, short: 0, day_qty: 0, missing: true, restricted: None };
         let Some(Some(line)) = self.accounts.get(account as usize) else { return out };
+        let has_rows = !line.limits.instrument.is_empty() || self.file.scopes_lists;
+        // Without a row or list that names instruments nobody needs this one's name.
+        let symbol = has_rows.then(|| self.registry.name(RegisterKind::Instrument, instrument));
+        let symbol = symbol.flatten().unwrap_or("");
         let own = line.limits.instrument.get(symbol).copied().unwrap_or_default();
         let position = own.max_position;
         let is_said = position.long.is_set() || position.short.is_set();

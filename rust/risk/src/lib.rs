@@ -6,6 +6,7 @@
 //! observed, for refused ones) and `decide` (reserve, count); execution reports through `exec`.
 #![forbid(unsafe_code)]
 
+mod batch;
 mod caps;
 mod change;
 mod compile;
@@ -16,7 +17,9 @@ mod engine;
 mod evaluate;
 mod exec;
 mod explain;
+mod headroom;
 mod holding;
+mod ids;
 mod in_scope;
 mod kill;
 pub mod limits;
@@ -34,6 +37,7 @@ mod violations;
 mod window;
 mod working;
 
+pub use batch::Block;
 pub use change::{Changes, Proposal, Standing, Temporary};
 pub use decide::Outcome;
 pub use engine::{Counters, Engine, StepError};

@@ -214,6 +214,8 @@ impl Engine {
         engine.ended = image.ended.into_iter().collect();
         engine.ended_order = image.ended_order;
         engine.execs = image.execs.into_iter().collect();
+        let ids = engine.working.keys().chain(engine.replaces.keys()).chain(engine.ended.keys());
+        engine.id_max = ids.chain(&engine.day_ids).copied().max().unwrap_or(0);
         engine.holds = image.holds.into_iter().map(|h| (h.id, h)).collect();
         engine.next_hold = image.next_hold;
         engine.kill_epoch = image.kill_epoch;
@@ -339,4 +341,4 @@ impl Engine {
 }
 
 /// Layout of [`Image`].
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;

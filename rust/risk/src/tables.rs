@@ -1,10 +1,11 @@
 //! The limits with handles instead of names: what the order path reads.
 
-use cwts_simd::Divisor;
+use cwts_simd::{Bounds, Divisor, Limits};
 use cwts_types::{Control, Level, RegisterKind};
 use serde::{Deserialize, Serialize};
 
 use crate::caps::{Caps, Tally};
+use crate::headroom::Due;
 use crate::limits::{
     ANY, AccountLimits, Collar, Duplicates, InstrumentLimits, Limit, LimitsFile, NodeLimits,
     REPLAY_GROUP, RateLimit, StrategyLimits,
@@ -54,6 +55,8 @@ pub(crate) struct InstrumentLine {
     pub(crate) tick: Option<Divisor>,
     pub(crate) lot: Option<Divisor>,
     pub(crate) notional: Notional,
+    /// Size, lot and tick as the columns check them; without a collar.
+    pub(crate) columns: Box<Limits>,
     /// After this time the reference is stale.
     pub(crate) fresh_until: u64,
     pub(crate) has_collar: bool,
@@ -98,7 +101,12 @@ impl Notional {
     /// `None` if it leaves i64.
     #[inline]
     pub(crate) fn micros(self, px_abs: u64, qty: u64) -> Option<i64> {
-        let raw = u128::from(px_abs) * u128::from(qty);
+        self.of_raw(u128::from(px_abs) * u128::from(qty))
+    }
+
+    /// Of px * qty.
+    #[inline]
+    pub(crate) fn of_raw(self, raw: u128) -> Option<i64> {
         // The usual case, without a division of 128 bits.
         if self.num == 1
             && let (Ok(raw), Ok(den)) = (u64::try_from(raw), u64::try_from(self.den))
@@ -163,6 +171,10 @@ pub(crate) struct Node {
     pub(crate) peak: i64,
     pub(crate) peak_open: i64,
     pub(crate) missing: u32,
+    /// Whether it and all above it have room for the block under way.
+    pub(crate) roomy: bool,
+    /// What the block has reserved under it.
+    pub(crate) due: Due,
 }
 
 impl Node {
@@ -187,6 +199,8 @@ impl Node {
             peak: 0,
             peak_open: 0,
             missing: 0,
+            roomy: false,
+            due: Due::default(),
         }
     }
 }
@@ -250,16 +264,29 @@ pub(crate) fn instrument_line(
     let divisor = |v: Option<i64>| v.and_then(|v| Divisor::new(v.unsigned_abs()));
     let rules = MarketRules::new(&limits, group_number(file, symbol));
     let market = Market::default();
+    let tick = divisor(limits.tick_e9);
+    let lot = divisor(limits.lot);
+    let max_qty = limits.max_order_qty.at_most();
     InstrumentLine {
+        columns: Box::new(Limits::new(&Bounds {
+            max_qty,
+            min_qty: 0,
+            lot: lot.unwrap_or(Divisor::ONE),
+            tick: tick.unwrap_or(Divisor::ONE),
+            lo: i64::MIN,
+            hi: i64::MAX,
+            max_notional: u128::MAX,
+            min_notional: 0,
+        })),
         watch: rules.watches(&market),
         market: Box::new(market),
         rules: Box::new(rules),
-        max_qty: limits.max_order_qty.at_most(),
+        max_qty,
         max_n: limits.max_order_notional.at_most(),
         lo: i64::MIN,
         hi: i64::MAX,
-        tick: divisor(limits.tick_e9),
-        lot: divisor(limits.lot),
+        tick,
+        lot,
         notional: Notional::new(
             limits.multiplier.unwrap_or(1),
             fx_e9,
@@ -281,6 +308,13 @@ pub(crate) fn instrument_line(
 }
 
 impl InstrumentLine {
+    /// Notional of ticks times quantity, micros; `None` if it leaves i64.
+    #[inline]
+    pub(crate) fn notional_of(&self, tq: i64) -> Option<i64> {
+        let tick = self.tick.map_or(1, Divisor::divisor);
+        self.notional.of_raw(u128::from(tq.unsigned_abs()) * u128::from(tick))
+    }
+
     /// Takes a new reference price in: the collar is multiplied out here, not per order.
     pub(crate) fn set_reference(&mut self, px: i64, ts: u64) {
         // In a record 0 means "not known"; only where prices may be zero is it a price.

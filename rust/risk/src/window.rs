@@ -69,6 +69,16 @@ impl Window {
         self.live as u32
     }
 
+    /// The time at which the ring continues; reading it brings its line near.
+    #[inline]
+    pub(crate) fn next_slot(&self) -> u64 {
+        let at = self.head + self.live;
+        self.ring
+            .get(if at >= self.ring.len() { at - self.ring.len() } else { at })
+            .copied()
+            .unwrap_or(0)
+    }
+
     /// Remembers a message at `t`; the oldest goes when the ring is full.
     #[inline]
     pub(crate) fn push(&mut self, t: u64) {

@@ -17,6 +17,9 @@ pub struct Divisor {
 }
 
 impl Divisor {
+    /// Divides everything.
+    pub const ONE: Self = Self { divisor: 1, inverse: 1, threshold: u64::MAX, shift: 0 };
+
     /// A divisor above zero; `None` for zero.
     pub fn new(divisor: u64) -> Option<Self> {
         if divisor == 0 {
@@ -78,7 +81,8 @@ mod tests {
     }
 
     #[test]
-    fn zero_divides_nothing() {
+    fn zero_divides_nothing_and_one_everything() {
         assert_eq!(Divisor::new(0), None);
+        assert_eq!(Divisor::new(1), Some(Divisor::ONE));
     }
 }

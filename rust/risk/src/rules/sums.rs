@@ -20,6 +20,9 @@ impl Engine {
         let mut index = Some(lines.account.node);
         while let Some(number) = index {
             let node = &self.nodes[number];
+            if node.roomy {
+                break;
+            }
             index = node.parent;
             if node.caps.watch {
                 let owner = (node.level, node.handle);

@@ -1,0 +1,216 @@
+//! A batch is the fold of its orders, however it is cut.
+
+use cwts_risk::{Block, Engine, Outcome};
+use cwts_types::Order;
+use proptest::prelude::*;
+
+use crate::common::*;
+use crate::entries::{limits, many_limits, order, stream};
+
+const DAY_NS: u64 = 86_400_000_000_000;
+
+/// Few refuse, so that states grow.
+fn roomy() -> Limits {
+    limits()
+        .set("firm", "credit", "\"1000000000\"")
+        .set("customer.c", "credit", "\"1000000000\"")
+        .set("account.A", "message_rate", "{ max = 60_000, window = \"1s\" }")
+        .set("account.A", "duplicate_order", "{ max = 1_000, window = \"15ns\" }")
+        .set("instrument.I", "lot", "5")
+        .set("instrument.I", "price_collar", "{ bps = 150, reference = \"external\" }")
+        .set("instrument.J", "price_collar", "{ bps = 9_000, on_missing = \"allow\" }")
+}
+
+fn any_order() -> impl Strategy<Value = Order> {
+    let odd = prop_oneof![
+        20 => Just((0, 0, 0)),
+        1 => Just((1, 0, 0)),
+        1 => Just((0, -400, 0)),
+        1 => Just((i64::MAX - 200 * UNIT, 0, 0)),
+        1 => Just((0, i64::MAX - 400, 0)),
+        1 => Just((0, 0, 64)),
+        1 => Just((0, 0, 8)),
+    ];
+    (order(), odd, prop::sample::select(vec![1u8, 2, 2, 2, 3, 4, 5, 9]), 0..3u32).prop_map(
+        |(order, (px, qty, flags), order_type, more)| Order {
+            px: order.px + px,
+            qty: order.qty + qty,
+            flags,
+            type_tif: if order.px == 0 { order.type_tif } else { order_type },
+            instrument: order.instrument + more / 2,
+            ..order
+        },
+    )
+}
+
+/// Soon, or on another day.
+fn step() -> impl Strategy<Value = u64> {
+    prop_oneof![150 => 0..20u64, 1 => Just(DAY_NS)]
+}
+
+/// Gives ids, times and targets; `again` lets some ids name an older order.
+fn laid_out(drafts: &[(Order, u64)], first: u64, start: u64, again: bool) -> Vec<Order> {
+    let mut ts = start;
+    let lay = |(k, (order, step)): (usize, &(Order, u64))| {
+        ts += step;
+        let id = first + k as u64;
+        let old = first.saturating_sub(9) + step % 16;
+        let order_id = if again && step % 7 == 6 { old } else { id };
+        let ref_id = if order.kind == 1 { 0 } else { old };
+        Order { ts, order_id, ref_id, seq: id, ..*order }
+    };
+    drafts.iter().enumerate().map(lay).collect()
+}
+
+fn batched(engine: &mut Engine, orders: &[Order], cuts: &[usize], replayed: bool) -> Vec<Outcome> {
+    let mut block = Block::new();
+    let mut out = Vec::new();
+    let mut rest = orders;
+    for cut in cuts.iter().copied().chain([usize::MAX]) {
+        let (part, tail) = rest.split_at(cut.min(rest.len()));
+        let mut next = 0;
+        engine.decide_batch(part, &mut block, replayed, |index, outcome| {
+            assert_eq!(index, next);
+            next += 1;
+            out.push(outcome);
+        });
+        rest = tail;
+    }
+    out
+}
+
+proptest! {
+    #![proptest_config(cases(300))]
+
+    #[test]
+    fn a_batch_is_the_fold_of_its_orders(
+        entries in stream(60),
+        drafts in prop::collection::vec((any_order(), step()), 1..160),
+        cuts in prop::collection::vec(0..70usize, 0..6),
+        (only_new, replayed, again) in any::<(bool, bool, bool)>(),
+        text in prop::sample::select(vec![None, Some(roomy()), Some(many_limits())]),
+    ) {
+        let mut singles = Engine::new();
+        for (i, entry) in entries.iter().enumerate() {
+            singles.step(i as u64, entry).unwrap();
+        }
+        if let Some(text) = text {
+            singles.activate(singles.limits_version() + 1, text.text().as_bytes()).unwrap();
+            singles.reference(I, PX, singles.last_ts());
+        }
+        let mut drafts = drafts;
+        if only_new {
+            for (order, _) in &mut drafts {
+                order.kind = 1;
+            }
+        }
+        let orders = laid_out(&drafts, 5_000, singles.last_ts(), again);
+        let mut batch = singles.clone();
+        let wanted: Vec<Outcome> = orders.iter().map(|o| singles.decide(o, replayed)).collect();
+        let got = batched(&mut batch, &orders, &cuts, replayed);
+        for (index, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
+            prop_assert_eq!(got, wanted, "order {} is {:?}", index, orders[index]);
+        }
+        prop_assert_eq!(got.len(), wanted.len());
+        prop_assert_eq!(batch.snapshot(), singles.snapshot());
+        prop_assert_eq!(batch.usage(), singles.usage());
+    }
+}
+
+/// One limit of a parent, which a batch may or may not reach.
+fn limit_of_a_parent() -> impl Strategy<Value = Limits> {
+    let parent = prop::sample::select(vec!["firm", "desk.d", "customer.c"]);
+    let amount = prop_oneof![1..60_000i64, 60_000..2_000_000i64];
+    (parent, 0..10usize, amount).prop_map(|(parent, rule, amount)| {
+        let money = format!("\"{amount}\"");
+        let limits = roomy();
+        match rule {
+            0 => limits.set(parent, "credit", &money),
+            1 => limits.set(parent, "max_open_notional", &money),
+            2 => limits.set(parent, "daily_notional", &money),
+            3 => limits.set(parent, "net_exposure", &money),
+            4 => limits.set(parent, "max_open_orders", &(amount / 1_000 + 1).to_string()),
+            5 => {
+                let rule = format!("{{ max = {money}, window = \"30ns\" }}");
+                limits.set(parent, "window_notional", &rule)
+            }
+            6 => limits.set(parent, "self_trade", "\"reject_newest\""),
+            7 => limits.set(parent, "concentration", "\"1%\"").set(
+                parent,
+                "credit",
+                &format!("\"{}\"", amount * 10),
+            ),
+            8 => limits.set(parent, "credit", &money).set(
+                "control",
+                "staged",
+                "{ slow = 40, slow_delay = \"9ns\" }",
+            ),
+            // Customers and the firm must have one.
+            _ if parent == "desk.d" => limits.set(parent, "loss_limit", "{ day = \"1\" }"),
+            _ => limits.unset(parent, "credit"),
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn a_parent_with_room_or_without_is_held_to_its_limit(
+        limits in limit_of_a_parent(),
+        drafts in prop::collection::vec((order(), step()), 20..120),
+        loses in any::<bool>(),
+    ) {
+        let mut singles = Firm::new(&limits);
+        let bought = singles.buy(400, PX);
+        if singles.engine.decide(&bought, false).decision.is_accepted() {
+            singles.fill(bought.order_id, 300, PX);
+        }
+        if loses {
+            (1..4).for_each(|k| singles.engine.reference(I, PX - k * UNIT / 2, START));
+        }
+        let mut singles = singles.engine;
+        let mut drafts = drafts;
+        for (order, _) in &mut drafts {
+            order.kind = 1;
+        }
+        let orders = laid_out(&drafts, 5_000, singles.last_ts(), false);
+        let mut batch = singles.clone();
+        let wanted: Vec<Outcome> = orders.iter().map(|o| singles.decide(o, false)).collect();
+        prop_assert_eq!(batched(&mut batch, &orders, &[], false), wanted);
+        prop_assert_eq!(batch.snapshot(), singles.snapshot());
+    }
+}
+
+/// More than one block, on instruments enough that some blocks are grouped and some are not.
+#[test]
+fn blocks_follow_one_another() {
+    let mut singles = Firm::new(&roomy()).engine;
+    let mut seed = 7_u64;
+    let mut draw = |n: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (seed >> 33) % n
+    };
+    let orders: Vec<Order> = (0..9_001)
+        .map(|k| Order {
+            ts: START + k,
+            order_id: 100 + k,
+            seq: k,
+            px: (90 + draw(20) as i64) * UNIT + draw(3) as i64,
+            qty: 1 + draw(9) as i64,
+            account: 1 + draw(4) as u32,
+            instrument: 1 + draw(3) as u32,
+            strategy: 1 + draw(2) as u32,
+            side: 1 + draw(2) as u8,
+            kind: 1,
+            type_tif: 2,
+            ..Order::default()
+        })
+        .collect();
+    let mut batch = singles.clone();
+    let wanted: Vec<Outcome> = orders.iter().map(|order| singles.decide(order, false)).collect();
+    let accepted = wanted.iter().filter(|outcome| outcome.decision.is_accepted()).count();
+    assert!(accepted > 1_000 && accepted < 8_000, "{accepted}");
+    assert_eq!(batched(&mut batch, &orders, &[], false), wanted);
+    assert_eq!(batch.snapshot(), singles.snapshot());
+}
