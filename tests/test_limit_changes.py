@@ -6,10 +6,12 @@ import asyncio
 import json
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import cwts
@@ -337,3 +339,30 @@ def test_diff_and_effective_values_are_shown(desk: Desk) -> None:
         desk.cli("limits", "show", old, "--effective", "alpha", "ACME", "--json", code=0).stdout
     )
     assert {row["origin"] for row in rows} >= {"firm.credit", "group.us.price_collar", "default"}
+
+
+def test_a_change_that_races_batches_of_4096_splits_none_of_them(desk: Desk) -> None:
+    less = file(desk, "less.toml", changed(LIMITS, max_order_qty="50"))
+    path = Path(file(desk, "limits.toml", LIMITS))
+    with cwts.Gateway(path, log=desk.log, keys=desk.keys) as gateway:
+        gateway.set_reference("ACME", last="100")
+        orders = np.zeros(4096, cwts.ORDER_DTYPE)
+        orders["account"] = gateway.handle("account", "alpha")
+        orders["instrument"] = gateway.handle("instrument", "ACME")
+        orders["strategy"] = gateway.handle("strategy", "default")
+        orders["qty"] = 10 + 50 * (np.arange(4096) % 2)
+        orders["px"], orders["kind"], orders["side"] = 100 * 10**9, 1, 1
+        orders["type_tif"] = 2
+        with ThreadPoolExecutor(1) as pool:
+            asked = pool.submit(propose, desk, less, "--as", "ana")
+            versions: list[int] = []
+            while versions.count(2) < 2:
+                decisions = gateway.submit_batch(orders)
+                assert len(set(decisions["limits_version"])) == 1
+                versions.append(int(decisions["limits_version"][0]))
+                too_large = decisions["reasons"] & int(cwts.RejectReason.MAX_ORDER_QTY) != 0
+                assert (too_large == ((orders["qty"] > 50) & (versions[-1] == 2))).all()
+            assert asked.result()["limits_version"] == 2
+        assert versions[0] == 1
+        assert versions == sorted(versions)
+    desk.verified()
