@@ -1,10 +1,12 @@
 """A wide desk: many instruments and accounts, their limits, and a batch of orders over them.
 
 The batch benchmarks, here and in Rust, read what this module writes: the same limits and orders.
+``python -m cwts.bench.wide DIR`` writes it for the Rust benchmark under a profiler.
 """
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -257,3 +259,6 @@ SEED = 7
 PRICE_E9 = 100_000_000_000
 TICK_E9 = 10_000_000
 LIMIT_DAY = 2
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]), FULL)
