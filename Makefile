@@ -45,7 +45,7 @@ checkers: $(UV)
 
 # Side by side with the peers, in one process; the ratio is the figure.
 bench: $(UV)
-	$(UV) run --locked --no-dev --extra bench cwts bench --peers
+	$(UV) run --locked --no-dev --extra bench --with nautilus_trader==1.221.0 cwts bench --peers
 
 # The same over commits, as static pages under .asv/html; figures.html among them loads nothing. asv
 # cleans its clone between commits, so the target directory stays outside it.

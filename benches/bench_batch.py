@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 import cwts
-from cwts.bench import ours
+from cwts.bench import ours, wide
 
 from .common import Benched
 
@@ -40,4 +42,33 @@ class Batch(Benched):
         super().teardown()
 
     def time_check_batch(self, _count):
+        self.gateway.check_batch(self.orders)
+
+
+class WideBatch(Benched):
+    """A thousand instruments and accounts, with few controls and with all of them."""
+
+    params = ("common", "every")
+    param_names = ("controls",)
+
+    def setup(self, controls):
+        super().setup()
+        width = wide.Width(1_000, 1_000, 65_536)
+        limits = self.scratch / "limits.toml"
+        named = {"common": wide.COMMON, "every": wide.EVERY}[controls]
+        limits.write_text(wide.limits_text(width, named), encoding="utf-8")
+        self.gateway = cwts.Gateway(limits)
+        for number in range(width.instruments):
+            self.gateway.set_reference(f"I{number}", last="100")
+        self.orders = wide.orders(width)
+        # A microsecond apart: an array of one time would be one burst.
+        self.orders["ts"] = time.time_ns() + np.arange(width.orders) * 1_000
+        assert (self.gateway.check_batch(self.orders)["verdict"] == 1).all()
+
+    def teardown(self, _controls):
+        if hasattr(self, "gateway"):
+            self.gateway.close()
+        super().teardown()
+
+    def time_check_batch(self, _controls):
         self.gateway.check_batch(self.orders)

@@ -38,16 +38,24 @@ class CheckAgainstPeer(Benched):
     def track_check_prebuilt(self):
         return self.ratio("check_prebuilt")
 
+    def track_check_prebuilt_nautilus(self):
+        return self.ratio("check_prebuilt_nautilus")
+
     def track_build_and_check(self):
         return self.ratio("build_and_check")
 
     track_check_prebuilt.unit = track_build_and_check.unit = "x"
+    track_check_prebuilt_nautilus.unit = "x"
 
 
 class Kill(Benched):
-    """Orders accepted behind a kill's entry: 0, or the kill switch is none."""
+    """Orders accepted behind a kill's entry: 0, or the kill switch is none. Few kills a commit."""
 
     def track_accepted_after_kill(self):
-        return self.figure("accepted_after_kill")
+        return self.figure("accepted_after_kill", is_quick=True)
+
+    def track_halt_command_ms(self):
+        return self.figure("halt_command_ms", is_quick=True)
 
     track_accepted_after_kill.unit = "orders"
+    track_halt_command_ms.unit = "ms"

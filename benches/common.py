@@ -29,11 +29,12 @@ class Benched:
         if directory is not None:
             directory.cleanup()
 
-    def scene_of(self, name):
+    def scene_of(self, name, *, is_quick=False):
         """The scene of `cwts bench` with a goal's peer; where the peer is missing, skipped."""
         goal = {goal.name: goal for goal in load_goals()}.get(name)
+        peer = goal.peer if goal else None
         try:
-            return Scene(self.scratch, peers.find(goal.peer) if goal and goal.peer else None)
+            return Scene(self.scratch, peers.find(peer) if peer else None, is_quick=is_quick)
         except peers.PeerMissing as error:
             raise NotImplementedError(str(error)) from error
 
@@ -48,12 +49,12 @@ class Benched:
         """The peer's time over ours, for the goal `name`."""
         return self._measured(name).ratio
 
-    def figure(self, name):
-        """Our own figure for the goal `name`."""
-        return self._measured(name).ours
+    def figure(self, name, *, is_quick=False):
+        """Our own figure for the goal `name`; a quick one takes few trials."""
+        return self._measured(name, is_quick=is_quick).ours
 
-    def _measured(self, name):
+    def _measured(self, name, *, is_quick=False):
         try:
-            return BENCHES[name](self.scene_of(name))
+            return BENCHES[name](self.scene_of(name, is_quick=is_quick))
         except peers.PeerMissing as error:  # a sample is absent, say
             raise NotImplementedError(str(error)) from error

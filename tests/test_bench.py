@@ -14,10 +14,10 @@ import pytest
 
 import cwts
 from cwts.bench import (
+    cargo,
     decoders,
     feeds,
     flow,
-    kill,
     memory,
     openpit,
     ours,
@@ -89,9 +89,20 @@ def test_the_bars_are_those_of_the_design() -> None:
     bars = {goal.name: (goal.sense, goal.goal) for goal in load_goals()}
     assert bars == {
         "check_prebuilt": ("ratio >=", 10),
+        "check_prebuilt_nautilus": ("ratio >=", 40),
         "build_and_check": ("ratio >=", 25),
+        "native_check": ("ratio >=", 8),
+        "batch_common": ("value <=", 8),
+        "batch_every": ("value <=", 16),
+        "batch_numpy": ("ratio >=", 1),
+        "columns_ns": ("value <=", 1),
+        "columns_scalar": ("ratio >=", 4),
         "log_cost_ns": ("value <=", 50),
         "accepted_after_kill": ("value <=", 0),
+        "halt_thread_us": ("value <=", 1),
+        "halt_page_ms": ("value <=", 1),
+        "halt_process_ms": ("value <=", 1),
+        "halt_command_ms": ("value <=", 300),
         "replay_no_log": ("ratio >=", 200),
         "replay_no_log_parsing": ("ratio >=", 200),
         "replay_durable": ("ratio >=", 25),
@@ -221,6 +232,7 @@ def test_json_lines_have_exactly_the_named_keys() -> None:
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert [line["name"] for line in lines] == list(BENCHES)
     named = ["name", "area", "ours", "peer", "peer_value", "unit", "ratio", "goal", "met"]
+    named += ["ours_min", "peer_min", "detail"]
     assert all(list(line) == named for line in lines)
     assert list(KEYS) == named
 
@@ -245,8 +257,10 @@ def test_a_peer_that_is_not_installed_is_said(
 @pytest.mark.usefixtures("fakes")
 def test_without_peers_a_ratio_is_not_judged_and_says_so() -> None:
     result = run("risk", "--json")
-    assert result.stderr.count("only with --peers") == 2
-    assert all(json.loads(line)["met"] is None for line in result.stdout.splitlines())
+    ratios = [goal.name for goal in load_goals() if goal.area == "risk" and goal.peer]
+    assert result.stderr.count("only with --peers") == len(ratios) > 2
+    met = {row["name"]: row["met"] for row in map(json.loads, result.stdout.splitlines())}
+    assert [name for name, one in met.items() if one is None] == ratios
 
 
 def test_another_version_of_the_peer_is_no_peer() -> None:
@@ -268,6 +282,11 @@ def test_the_peers_are_pinned_where_they_are_installed_from() -> None:
     for name, version in peers.VERSIONS.items():
         assert f"{name}=={version}" in extra
         assert asv["matrix"]["req"][name] == [version]
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for name, version in peers.BROUGHT.items():
+        assert makefile.count(f"--with {name}=={version} ") == 2
+    crate = tomllib.loads((ROOT / "rust/gateway/Cargo.toml").read_text(encoding="utf-8"))
+    assert crate["dev-dependencies"]["openpit"] == f"={peers.VERSIONS['openpit']}"
 
 
 def test_every_peer_of_a_goal_can_be_found_or_says_why_not() -> None:
@@ -314,7 +333,31 @@ def test_a_row_says_that_its_flow_was_generated() -> None:
         "ratio": 15.0,
         "goal": 10,
         "met": True,
+        "ours_min": 1.0,
+        "peer_min": 20.0,
+        "detail": None,
     }
+
+
+def test_a_quick_run_is_not_judged_and_says_what_it_is(
+    fakes: dict[str, Measured], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bool] = []
+    fakes["accepted_after_kill"] = Measured(ours=1.0)
+    monkeypatch.setitem(
+        BENCHES, "halt_thread_us", lambda s: seen.append(s.is_quick) or Measured(ours=9.0)
+    )
+    result = run("kill", "--quick", "--json")
+    assert result.exit_code == 0
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert {row["met"] for row in rows} == {None}
+    assert all(row["unit"].endswith(", quick") for row in rows)
+    assert seen == [True]
+
+
+def test_facts_stand_below_the_table(fakes: dict[str, Measured]) -> None:
+    fakes["accepted_after_kill"] = Measured(ours=0, detail={"trials": 7, "of": ["a", "b"]})
+    assert "accepted_after_kill: trials 7; of a, b" in run("kill").stdout
 
 
 # The flow.
@@ -378,30 +421,6 @@ def test_the_desk_sets_every_limit_and_reaches_none(tmp_path: Path) -> None:
         too_many = cwts.Order("S00", "buy", 501, ours.PRICE, "A00", ours.STRATEGY)
         found = gateway.check(too_many).violations
         assert [v["control"] for v in found] == ["MAX_ORDER_QTY"]
-
-
-@pytest.mark.parametrize("killer", [kill.by_thread, kill.by_process])
-def test_no_order_is_accepted_after_a_kill(tmp_path: Path, killer: kill.Killer) -> None:
-    assert kill.trial(ours.Desk(tmp_path), "log", killer) == 0
-
-
-class Decided:
-    """A decision as far as a trial looks."""
-
-    def __init__(self, seq: int, accepted: bool) -> None:
-        self.seq, self.accepted = seq, accepted
-
-
-def test_an_order_accepted_behind_the_kill_is_counted() -> None:
-    decisions = [Decided(3, True), Decided(5, True), Decided(9, True), Decided(11, False)]
-    assert kill.accepted_after(decisions, kill_seq=6) == 1
-    assert kill.accepted_after(decisions, kill_seq=10) == 0
-
-
-@pytest.mark.parametrize("kill_seq", [2, 12])
-def test_a_trial_without_orders_on_both_sides_shows_nothing(kill_seq: int) -> None:
-    with pytest.raises(kill.KillTrialError, match="needs both"):
-        kill.accepted_after([Decided(3, True), Decided(11, True)], kill_seq)
 
 
 def test_sides_that_did_different_work_are_not_compared(
@@ -468,7 +487,7 @@ LINES = """
 
 
 def test_a_rust_benchmarks_lines_are_times_and_a_ratio() -> None:
-    queues = rings.Queues("rtrb", LINES)
+    queues = rings.Queues("rtrb", cargo.parsed(LINES))
     assert queues.against("ring_spsc", "rtrb") == (20, 25, 1.3)
     with pytest.raises(peers.PeerMissing, match="no line 'ring_mpsc_2' with 'rtrb'"):
         queues.against("ring_mpsc_2", "rtrb")

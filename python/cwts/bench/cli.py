@@ -6,6 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import click
 
@@ -24,13 +25,16 @@ class Refusal(click.ClickException):
 @click.command(name="bench")
 @click.argument("area", required=False)
 @click.option("--peers", is_flag=True, help="Run the peers in turn with us, for the ratios.")
+@click.option("--quick", is_flag=True, help="Run little, to see that it runs: no figure.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @click.option(
     "--scratch",
     type=click.Path(exists=True, file_okay=False, writable=True),
     help="Where logs are written and synced. Default: the system's temporary directory.",
 )
-def bench(area: str | None, peers: bool, as_json: bool, scratch: str | None) -> None:
+def bench(
+    area: str | None, *, peers: bool, quick: bool, as_json: bool, scratch: str | None
+) -> None:
     """Measure this build against its goals, all of them or those of one AREA.
 
     Exit 0: no goal was missed. 1: one was. 2: it cannot be measured here.
@@ -49,7 +53,7 @@ def bench(area: str | None, peers: bool, as_json: bool, scratch: str | None) -> 
     _say(f"load average {os.getloadavg()[0]:.2f} on {os.cpu_count()} cores")
     found: list[Row] = []
     try:
-        for row in rows(chosen, peers, _say, scratch):
+        for row in rows(chosen, peers, _say, scratch, quick=quick):
             found.append(row)
             if as_json:
                 click.echo(json.dumps(row.to_json()))
@@ -80,13 +84,28 @@ def _table(found: Iterable[Row]) -> None:
             f"{goal.sense.split()[1]} {goal.goal:g}{'x' if goal.peer else ''}",
             {True: "yes", False: "NO", None: "?"}[row.met],
         )
-    Console().print(table)
+    console = Console()
+    console.print(table)
+    for row in found:
+        if row.measured.detail:
+            console.print(f"[b]{row.goal.name}[/b]: {_facts(row.measured.detail)}", highlight=False)
 
 
 def _figure(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:,.0f}" if abs(value) >= WHOLE_FROM else f"{value:,.1f}"
+
+
+def _facts(detail: dict[str, Any]) -> str:
+    """Facts as a sentence would name them."""
+
+    def told(value: object) -> str:
+        if isinstance(value, float):
+            return _figure(value)
+        return ", ".join(value) if isinstance(value, list) else str(value)
+
+    return "; ".join(f"{key.replace('_', ' ')} {told(value)}" for key, value in detail.items())
 
 
 def _say(sentence: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
-__all__ = ["ALONE", "VERSIONS", "PeerMissing", "find", "pinned"]
+__all__ = ["ALONE", "BROUGHT", "VERSIONS", "PeerMissing", "find", "pinned"]
 
 #: A ratio against a moving version is not a figure.
 VERSIONS = {
@@ -16,8 +16,11 @@ VERSIONS = {
     "polars": "2.1.0",
 }
 
-#: Peers that are part of us: the log without decoding and deciding, and one worker.
-ALONE = ("the log alone", "one worker")
+#: Those that no extra of ours installs, for their size and licence: `make bench` brings them.
+BROUGHT = {"nautilus_trader": "1.221.0"}
+
+#: Peers without a package to look for: parts of us, and what a Rust benchmark is built with.
+ALONE = ("the log alone", "one worker", "own scalar", "openpit crate")
 
 
 class PeerMissing(Exception):  # noqa: N818 - a state of the machine, not a fault
@@ -32,8 +35,11 @@ def pinned(distribution: str, installed: Callable[[str], str] = metadata.version
     PeerMissing
         It is not installed, or in another version.
     """
-    wanted = VERSIONS[distribution]
-    hint = f"install the extra cwts[bench] or {distribution}=={wanted}"
+    wanted = (VERSIONS | BROUGHT)[distribution]
+    extra = "" if distribution in BROUGHT else "the extra cwts[bench] or "
+    hint = f"install {extra}{distribution}=={wanted}"
+    if not extra:
+        hint += ", or run `make bench` in a checkout"
     try:
         version = installed(distribution)
     except metadata.PackageNotFoundError:
@@ -53,10 +59,14 @@ def find(name: str) -> Any:
     PeerMissing
         It cannot be measured here.
     """
-    from cwts.bench import decoders, openpit, rings
+    from cwts.bench import decoders, nautilus, openpit, rings
 
     if name in ALONE:
         return Alone(name)
+    if name == "numpy":
+        return Alone(f"numpy {metadata.version('numpy')}")
+    if name == "nautilus_trader":
+        return nautilus.find()
     if name in rings.PEERS:
         return rings.find(name)
     if name == "openpit":
@@ -65,7 +75,7 @@ def find(name: str) -> Any:
 
 
 class Alone:
-    """A part of us, as the peer of the whole."""
+    """A peer that needs nothing but its name."""
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -29,7 +29,7 @@ class Measured:
     """What a benchmark found; `peer` and `ratio` are None where no peer ran.
 
     `ours` and `peer` are medians, `ours_min` and `peer_min` the best runs. `ours` is None where
-    nothing could be measured.
+    nothing could be measured. `detail` says under which facts the figures were found.
     """
 
     ours: float | None
@@ -38,6 +38,7 @@ class Measured:
     peer_min: float | None = None
     ratio: float | None = None
     is_generated: bool = False
+    detail: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, pairs: Pairs, *, is_generated: bool = False) -> Measured:
@@ -63,12 +64,26 @@ class Scene:
         The peer of the benchmark that runs next, if it is to be measured.
     pairs : int
         How often each side runs.
+    is_quick : bool
+        Whether little is run, to see that it runs.
+
+    Attributes
+    ----------
+    native : tuple of dict or None
+        The lines of the Rust benchmark of the risk path, once it ran.
+    halts : tuple or None
+        Of each ``cwts halt``: ns to the first refusal; ns of the whole command.
     """
 
-    def __init__(self, scratch: Path, peer: Any, pairs: int = PAIRS) -> None:
+    def __init__(
+        self, scratch: Path, peer: Any, pairs: int = PAIRS, *, is_quick: bool = False
+    ) -> None:
         self.scratch = scratch
         self.peer = peer
         self.pairs = pairs
+        self.is_quick = is_quick
+        self.native: tuple[dict[str, Any], ...] | None = None
+        self.halts: tuple[list[int], list[int]] | None = None
         self.desk = ours.Desk(scratch)
         self.keys = scratch / "keys"
         self._numbers = itertools.count()

@@ -5,20 +5,20 @@ Every benchmark is one entry of `BENCHES`, under its goal's name; a test holds t
 
 from __future__ import annotations
 
-import itertools
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cwts.bench import kill, ours, peers
+from cwts.bench import ours, peers
 from cwts.bench.feeds import FEEDS
 from cwts.bench.goals import Goal
-from cwts.bench.openpit import OpenPit
+from cwts.bench.kill import KILLS
 from cwts.bench.peers import PeerMissing
-from cwts.bench.scene import Measured, Scene, WorkDiffersError, against, alone, same
-from cwts.bench.timing import Clock, Job, alternate, cpu, quiet
+from cwts.bench.risk import RISK
+from cwts.bench.scene import Measured, Scene, WorkDiffersError, same
+from cwts.bench.timing import Job, alternate, cpu, quiet
 
 __all__ = ["BENCHES", "KEYS", "Measured", "Row", "Scene", "WorkDiffersError", "measure", "rows"]
 
@@ -27,21 +27,25 @@ Note = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the result."""
+    """One line of the result; a quick one is no figure."""
 
     goal: Goal
     peer: str | None
     measured: Measured
+    is_quick: bool = False
 
     @property
     def met(self) -> bool | None:
         """Whether the goal is met; None where it could not be judged."""
+        if self.is_quick:
+            return None
         return self.goal.is_met(self.measured.ours, self.measured.ratio)
 
     @property
     def unit(self) -> str:
         """The unit, which says when the flow was not the public day."""
-        return self.goal.unit + (GENERATED if self.measured.is_generated else "")
+        generated = GENERATED if self.measured.is_generated else ""
+        return self.goal.unit + generated + (", quick" if self.is_quick else "")
 
     def to_json(self) -> dict[str, Any]:
         """The row under the keys of `KEYS`, in that order."""
@@ -56,12 +60,20 @@ class Row:
             _rounded(found.ratio),
             self.goal.goal,
             self.met,
+            _rounded(found.ours_min),
+            _rounded(found.peer_min),
+            found.detail,
         )
         return dict(zip(KEYS, values, strict=True))
 
 
 def rows(
-    goals: Iterable[Goal], peers_wanted: bool, note: Note, scratch: str | None = None
+    goals: Iterable[Goal],
+    peers_wanted: bool,
+    note: Note,
+    scratch: str | None = None,
+    *,
+    quick: bool = False,
 ) -> Iterator[Row]:
     """Measures the goals one after the other.
 
@@ -75,6 +87,8 @@ def rows(
         Takes each sentence on what was left out, and why.
     scratch : str, optional
         Where logs go. Default: the system's temporary directory.
+    quick : bool
+        Whether to run as little as shows that it runs; nothing is judged then.
 
     Raises
     ------
@@ -83,7 +97,7 @@ def rows(
     """
     ours.refuse_debug_build()
     with tempfile.TemporaryDirectory(prefix="cwts-bench-", dir=scratch) as directory:
-        scene = Scene(Path(directory), None)
+        scene = Scene(Path(directory), None, is_quick=quick)
         for goal in goals:
             scene.peer, missing = _peer(goal, wanted=peers_wanted)
             name = goal.peer if scene.peer is None else scene.peer.name
@@ -94,7 +108,7 @@ def rows(
             if missing is not None:
                 what = "not measured" if found.ours is None else "no ratio"
                 note(f"{goal.name}: {what}: {missing}")
-            yield Row(goal, name, found)
+            yield Row(goal, name, found, quick)
 
 
 def _peer(goal: Goal, *, wanted: bool) -> tuple[Any, str | None]:
@@ -112,41 +126,6 @@ def _peer(goal: Goal, *, wanted: bool) -> tuple[Any, str | None]:
 def measure(goal: Goal, scene: Scene) -> Measured:
     """Runs the benchmark of a goal."""
     return BENCHES[goal.name](scene)
-
-
-def check_prebuilt(scene: Scene) -> Measured:
-    """One built order through every control, against execute and roll back."""
-    with scene.desk.gateway() as gateway:
-        orders = scene.desk.orders()
-        ours.submit_all(gateway, orders)  # a desk at work: a working order in every holding
-        order = orders[0]
-        same("check_prebuilt", gateway.check(order).accepted, expected=True)
-        us = _timed(cpu, CHECKS, lambda: ours.check_many(gateway, order, _times(CHECKS)))
-        peer = scene.peer_as(OpenPit)
-        if peer is None:
-            return alone(us, scene.pairs)
-        engine, theirs = peer.engine(), peer.order(True, ours.QTY, ours.PRICE)
-        same("check_prebuilt", peer.accepts(engine, theirs), expected=True)
-        them = _timed(cpu, CHECKS, lambda: peer.check_many(engine, theirs, _times(CHECKS)))
-        return against(us, them, scene.pairs)
-
-
-def build_and_check(scene: Scene) -> Measured:
-    """The same from plain values: the price is text on both sides."""
-    with scene.desk.gateway() as gateway:
-        ours.submit_all(gateway, scene.desk.orders())
-        us = _timed(cpu, BUILDS, lambda: ours.build_and_check_many(gateway, _times(BUILDS)))
-        peer = scene.peer_as(OpenPit)
-        if peer is None:
-            return alone(us, scene.pairs)
-        engine = peer.engine()
-        fields = (True, ours.QTY, 0)
-        them = _timed(
-            cpu,
-            BUILDS,
-            lambda: peer.build_and_check_many(engine, fields, ours.PRICE, _times(BUILDS)),
-        )
-        return against(us, them, scene.pairs)
 
 
 def log_cost_ns(scene: Scene) -> Measured:
@@ -168,29 +147,9 @@ def log_cost_ns(scene: Scene) -> Measured:
             return run
 
         # Short runs, so many of them: the queue must not fill within one.
-        pairs = alternate(submit(plain), submit(logging), max(SUBMIT_PAIRS, scene.pairs))
+        count = scene.pairs if scene.is_quick else max(SUBMIT_PAIRS, scene.pairs)
+        pairs = alternate(submit(plain), submit(logging), count)
     return Measured(ours=pairs.difference, ours_min=min(pairs.b) - min(pairs.a))
-
-
-def accepted_after_kill(scene: Scene) -> Measured:
-    """Orders accepted behind a kill's entry, over all trials."""
-    killers = [kill.by_thread] * THREAD_TRIALS + [kill.by_process] * PROCESS_TRIALS
-    return Measured(ours=sum(kill.trial(scene.desk, scene.new_log(), k) for k in killers))
-
-
-def _timed(clock: Clock, count: int, work: Callable[[], None]) -> Job:
-    def run() -> float:
-        with quiet():
-            start = clock()
-            work()
-            return (clock() - start) / count
-
-    return run
-
-
-def _times(count: int) -> Iterable[None]:
-    """As the standard library's `timeit`: the cheapest loop that Python has."""
-    return itertools.repeat(None, count)
 
 
 def _rounded(value: float | None) -> float | None:
@@ -200,19 +159,17 @@ def _rounded(value: float | None) -> float | None:
 
 #: The benchmark of each goal, by its name.
 BENCHES: dict[str, Callable[[Scene], Measured]] = {
-    "check_prebuilt": check_prebuilt,
-    "build_and_check": build_and_check,
+    **RISK,
     "log_cost_ns": log_cost_ns,
-    "accepted_after_kill": accepted_after_kill,
+    **KILLS,
     **FEEDS,
 }
 
 #: Keys of a row's JSON, in order.
-KEYS = ("name", "area", "ours", "peer", "peer_value", "unit", "ratio", "goal", "met")
+KEYS = (
+    *("name", "area", "ours", "peer", "peer_value", "unit", "ratio", "goal", "met"),
+    *("ours_min", "peer_min", "detail"),
+)
 GENERATED = ", generated flow"
 
-CHECKS = 20_000
-BUILDS = 5_000
 SUBMIT_PAIRS = 101
-THREAD_TRIALS = 20
-PROCESS_TRIALS = 5
