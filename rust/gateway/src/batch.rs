@@ -1,6 +1,6 @@
 //! The live gateway's calls beside one order: a look at requests, and batches.
 
-use cwts_risk::{Block, Outcome};
+use cwts_risk::{AHEAD, Block, Outcome};
 use cwts_types::{Decision, Order, ReleaseMode, Verdict};
 
 use crate::GatewayError;
@@ -32,16 +32,19 @@ impl Gateway {
         self.attend()?;
         let now = self.clock.now();
         let mut engine = self.engine.clone();
-        let ids = self.next_order_id..;
-        let complete = |(order, id): (&Order, u64)| Order {
-            ts: if order.ts == 0 { now.utc_ns } else { order.ts },
-            order_id: if order.order_id == 0 { id } else { order.order_id },
-            ..*order
+        let complete = |(k, order): (usize, &Order)| {
+            let id = self.next_order_id.saturating_add(k as u64);
+            Order {
+                ts: if order.ts == 0 { now.utc_ns } else { order.ts },
+                order_id: if order.order_id == 0 { id } else { order.order_id },
+                ..*order
+            }
         };
-        let orders: Vec<Order> = orders.iter().zip(ids).map(complete).collect();
+        let orders: Vec<Order> = orders.iter().enumerate().map(complete).collect();
         let mut out = Vec::with_capacity(orders.len());
         engine.decide_batch(&orders, &mut Block::new(), false, |_, outcome| {
             out.push(outcome.decision);
+            true
         });
         Ok(out)
     }
@@ -61,7 +64,18 @@ impl Gateway {
         let mut out: Vec<Decision> = Vec::new();
         let mut accepted = Vec::new();
         let mut needs_disk = false;
-        for order in orders {
+        let mut orders = orders.into_iter();
+        let mut next: Vec<Order> = Vec::with_capacity(AHEAD);
+        let mut at = 0;
+        loop {
+            if at == next.len() {
+                next.clear();
+                next.extend(orders.by_ref().take(AHEAD));
+                self.engine.read_ahead(&next);
+                at = 0;
+            }
+            let Some(order) = next.get(at) else { break };
+            at += 1;
             self.wait_batch_room()?;
             let now = self.clock.now();
             let (submitted, is_logged) = self.decide_logged(order, now, Sender::Api)?;

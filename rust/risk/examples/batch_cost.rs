@@ -135,6 +135,7 @@ fn main() {
             let mut accepted = 0;
             copy.decide_batch(&orders, &mut block, false, |_, outcome| {
                 accepted += usize::from(is_accepted(&outcome));
+                true
             });
             accepted
         });

@@ -7,7 +7,6 @@
 //! Source: design note "risk", section 7.
 
 use std::hint::black_box;
-use std::ops::Range;
 
 use cwts_simd::columns::{flag, reason};
 use cwts_simd::{BLOCK_MAX, Columns, Groups, Kernel, Row, has_long_runs};
@@ -59,27 +58,32 @@ impl Block {
 }
 
 impl Engine {
-    /// Decides orders in their order, each as [`Engine::decide`] does; `each` gets every outcome
-    /// with its order's index.
+    /// Decides orders in their order, each as [`Engine::decide`] does, and says how many: `each`
+    /// gets every outcome with its order's index, and stops the batch by answering `false`.
     pub fn decide_batch(
         &mut self,
         orders: &[Order],
         block: &mut Block,
         replayed: bool,
-        mut each: impl FnMut(usize, Outcome),
-    ) {
+        mut each: impl FnMut(usize, Outcome) -> bool,
+    ) -> usize {
         for (number, part) in orders.chunks(BLOCK_MAX).enumerate() {
             self.prepare(part, block);
             self.open_block(part);
             for (index, order) in part.iter().enumerate() {
                 if index % AHEAD == 0 {
-                    self.fetch(part, block, index..index + AHEAD);
+                    let end = part.len().min(index + AHEAD);
+                    self.fetch(&part[index..end], &mut block.hints[index..end]);
                 }
                 let outcome = self.decide_with(order, replayed, block.hints[index], |_| {});
-                each(number * BLOCK_MAX + index, outcome);
+                if !each(number * BLOCK_MAX + index, outcome) {
+                    self.close_block();
+                    return number * BLOCK_MAX + index + 1;
+                }
             }
             self.close_block();
         }
+        orders.len()
     }
 
     /// Checks the orders of one instrument together, where there are enough of them.
@@ -116,11 +120,15 @@ impl Engine {
         }
     }
 
-    /// Reads what the next orders need, so that their waits for memory overlap.
-    fn fetch(&self, orders: &[Order], block: &mut Block, range: Range<usize>) {
-        let range = range.start..range.end.min(orders.len());
-        let orders = &orders[range.clone()];
-        let hints = &mut block.hints[range];
+    /// Reads what the next orders need, at most [`AHEAD`] of them, before they are decided one by
+    /// one: a decision is the same without it.
+    pub fn read_ahead(&self, orders: &[Order]) {
+        let count = orders.len().min(AHEAD);
+        self.fetch(&orders[..count], &mut [Hint::NONE; AHEAD][..count]);
+    }
+
+    /// Reads what orders need, so that their waits for memory overlap.
+    fn fetch(&self, orders: &[Order], hints: &mut [Hint]) {
         for (order, hint) in orders.iter().zip(hints.iter_mut()) {
             let key = holding_key(order.account, order.instrument);
             hint.holding = self.holding_index.get(&key).copied();
@@ -154,4 +162,4 @@ fn row(order: &Order) -> Row {
 }
 
 /// Orders whose lines are read before the first of them is decided.
-const AHEAD: usize = 32;
+pub const AHEAD: usize = 32;

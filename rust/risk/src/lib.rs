@@ -37,7 +37,7 @@ mod violations;
 mod window;
 mod working;
 
-pub use batch::Block;
+pub use batch::{AHEAD, Block};
 pub use change::{Changes, Proposal, Standing, Temporary};
 pub use decide::Outcome;
 pub use engine::{Counters, Engine, StepError};

@@ -68,12 +68,20 @@ fn batched(engine: &mut Engine, orders: &[Order], cuts: &[usize], replayed: bool
     let mut rest = orders;
     for cut in cuts.iter().copied().chain([usize::MAX]) {
         let (part, tail) = rest.split_at(cut.min(rest.len()));
-        let mut next = 0;
-        engine.decide_batch(part, &mut block, replayed, |index, outcome| {
-            assert_eq!(index, next);
-            next += 1;
-            out.push(outcome);
-        });
+        // Stopped in the middle, and gone on with.
+        let (mut from, mut stop) = (0, part.len() / 2);
+        while from < part.len() {
+            let mut next = 0;
+            let done =
+                engine.decide_batch(&part[from..], &mut block, replayed, |index, outcome| {
+                    assert_eq!(index, next);
+                    next += 1;
+                    out.push(outcome);
+                    from + next != stop
+                });
+            assert_eq!(done, next);
+            (from, stop) = (from + done, part.len());
+        }
         rest = tail;
     }
     out
