@@ -137,6 +137,9 @@ impl<'o> Fold<'o> {
     /// Appends one entry.
     pub(super) fn push(&mut self, body: Body, who: u32, ts: u64) -> Result<(), GatewayError> {
         let entry = Entry { header: self.header(who, ts), body };
+        if let Some(seen) = &mut self.limit_use {
+            seen.after_entry(&self.engine, &entry.body);
+        }
         if let Some(tap) = &mut self.tap {
             tap.entry(self.index, &entry)?;
         }
@@ -414,7 +417,11 @@ impl<'o> Fold<'o> {
         }
         let decisions = self.engine.decisions();
         let outcome = match &mut self.limit_use {
-            Some(seen) => self.engine.decide_seen(order, replayed, |sight| seen.take(&sight)),
+            Some(seen) => {
+                let outcome = self.engine.decide_seen(order, replayed, |sight| seen.take(&sight));
+                seen.after_order(&self.engine, order);
+                outcome
+            }
             None => self.engine.decide(order, replayed),
         };
         if let Some(tap) = &mut self.tap {
