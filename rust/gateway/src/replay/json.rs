@@ -13,6 +13,7 @@ use super::inputs::InputState;
 use super::merge::InputDone;
 use super::{ReplayOptions, ReplayStats};
 use crate::hex;
+use crate::registers::RegisterKind;
 
 /// Where the time went.
 pub(super) struct Seconds {
@@ -125,6 +126,10 @@ pub(super) fn document(
             || json!({ "measured": false }),
             |seen| seen.document(&fold.engine),
         ),
+        "registers": fold.registers.as_ref().map(|registers| {
+            let records = |kind: &RegisterKind| (kind.name().to_owned(), registers.records(*kind));
+            RegisterKind::ALL.iter().map(records).collect::<Map<_, _>>()
+        }),
         "controls": CONTROLS.iter().map(|row| {
             (row.name.to_owned(), json!({ "title": row.text, "cite": row.citation }))
         }).collect::<Map<_, _>>(),
