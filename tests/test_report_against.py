@@ -82,3 +82,19 @@ def test_many_curves_and_peaks_stay_within_the_page() -> None:
     page = report_html(run)
     assert len(page.encode()) <= PAGE_BYTES_MAX
     assert "of 1,000,000,000 limits" in assert_inert(page).said
+
+
+def test_a_limit_from_below_counts_what_lies_under_it() -> None:
+    run = day()
+    against = run["against_limits"]
+    floor = against["curves"][0] | {
+        "control": "MIN_ORDER_QTY", "floor": True, "min": 2, "limit_min": 10, "limit_max": 10,
+        "x": [2, 40, 80], "rejected": [0, 7, 90], "max": 900,
+    }  # fmt: skip
+    # The nearest to its limit comes first, however many there are.
+    against["curves"] = [*([against["curves"][0]] * 30), floor]
+    page = report_html(run)
+    said = assert_inert(page).said
+    assert "MIN_ORDER_QTY (account), from below" in said
+    assert "the smallest 2" in said
+    assert "11 other limits came less near" in said

@@ -180,6 +180,7 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     ask("cancels_after", lambda: core.cancels_after(log, 0))
     ask("torture_judge", lambda: core.torture_judge(log, [1], ["r"]))
     ask("explain", lambda: core.explain(log, 5))
+    ask("registers", lambda: core.registers(log, ["limits", "kills", "triggers"]))
     ask("verify", lambda: core.verify(log, [], "roots"))
     ask("request_halt", lambda: core.request_halt(log, "firm", reason="r", actor="a"))
     ask("apply_requests", lambda: core.apply_requests(log, keys))

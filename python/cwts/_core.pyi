@@ -50,6 +50,7 @@ __all__ = [
     "profiles",
     "propose_limits",
     "read_events",
+    "registers",
     "request_approve",
     "request_halt",
     "request_propose",
@@ -390,6 +391,7 @@ def decision_stream(
     orders: bytes, decisions: bytes, requested_schema: Any | None = None
 ) -> Any: ...
 def explain(dir: str, order_id: int) -> dict[str, Any]: ...
+def registers(dir: str, kinds: list[str]) -> list[dict[str, Any]]: ...
 def fold(
     limits: bytes, entries: list[bytes]
 ) -> list[tuple[int, int, int, int, int, int, int, int]]: ...

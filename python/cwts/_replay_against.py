@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final
@@ -50,12 +50,18 @@ def _curves(given: list[Object]) -> list[Object]:
     of: dict[tuple[str, str, str], list[Object]] = {}
     for one in given:
         for curve in one["curves"]:
+            # A control may have several limits at one level, each in a unit of its own.
             of.setdefault((curve["control"], curve["level"], curve["unit"]), []).append(curve)
     return [_sum(curves) for curves in of.values()]
 
 
 def _sum(curves: list[Object]) -> Object:
     xs = sorted({x for curve in curves for x in curve["x"]})
+    refused = _above
+    if curves[0].get("floor"):
+        # Beyond the end of one curve nobody knows how many orders lie below.
+        refused, end = _below, min(curve["x"][-1] for curve in curves)
+        xs = [x for x in xs if x <= end]
     # Points are left out evenly, never the last: it is the largest value that was met.
     step = -(-len(xs) // _POINTS_MAX)
     xs = xs[::-1][::step][::-1]
@@ -69,11 +75,19 @@ def _sum(curves: list[Object]) -> Object:
         **curves[0],
         "orders": sum(curve["orders"] for curve in curves),
         "max": max(curve["max"] for curve in curves),
+        "min": min(curve.get("min", 0) for curve in curves),
         "limit_min": min(limits, default=None),
         "limit_max": max(limits, default=None),
         "x": xs,
-        "rejected": [sum(_above(curve, x) for curve in curves) for x in xs],
+        "rejected": [sum(refused(curve, x) for curve in curves) for x in xs],
     }
+
+
+def _below(curve: Object, x: int) -> int:
+    """Give the orders below a value: between two points those below the upper one, at most."""
+    at = bisect_left(curve["x"], x)
+    refused: list[int] = curve["rejected"]
+    return refused[min(at, len(refused) - 1)]
 
 
 def _above(curve: Object, x: int) -> int:

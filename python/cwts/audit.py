@@ -7,11 +7,23 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from cwts import _core
 
-__all__ = ["Verdict", "averify", "explain", "log_directory", "status", "verify"]
+__all__ = [
+    "REGISTERS",
+    "Verdict",
+    "averify",
+    "explain",
+    "log_directory",
+    "registers",
+    "status",
+    "verify",
+]
+
+#: The registers that `registers` gives, in its order.
+REGISTERS: Final = ("limits", "kills", "triggers")
 
 
 @dataclass(frozen=True)
@@ -165,9 +177,92 @@ async def averify(
     return await asyncio.to_thread(verify, log, list(keys), level=level)
 
 
-def explain(log: str | os.PathLike[str], order_id: int) -> dict[str, Any]:
-    """Tell an order's whole story out of a log: what came, what was decided, and why."""
-    return _core.explain(os.fspath(one_log(log)), order_id)
+def explain(log: str | os.PathLike[str], order_id: int, keys: Iterable[str] = ()) -> dict[str, Any]:
+    """Tell an order's whole story out of a log: what came, what was decided, and why.
+
+    Parameters
+    ----------
+    log : path-like
+        As for `verify`, but of one log.
+    order_id : int
+        The gateway's id; of a replay the file's.
+    keys : iterable of str
+        As for `verify`: with one the log is verified first. Without one it is read as it lies
+        there, and ``authenticated`` is false.
+
+    Raises
+    ------
+    TamperError
+        Keys were given, and the log is not what they say.
+    """
+    directory = one_log(log)
+    read = _authenticated(directory, keys)
+    return _core.explain(os.fspath(directory), order_id) | read
+
+
+def registers(
+    log: str | os.PathLike[str], *kinds: str, keys: Iterable[str] = ()
+) -> list[dict[str, Any]]:
+    """Give registers of a log: the records that a risk officer or a supervisor asks for.
+
+    Each row names in ``sources`` the entry (log index and type) that each field was read from.
+
+    Parameters
+    ----------
+    log, keys
+        As for `explain`.
+    *kinds : {"limits", "kills", "triggers"}
+        Which: versions of the limits; holds; refusals by control and trading day. All if none is
+        named.
+
+    Returns
+    -------
+    list of dict
+        One object a kind, schemas ``cwts/report/<kind>/v1``; docs/registers.md has the fields.
+
+    Raises
+    ------
+    TamperError
+        Keys were given, and the log is not what they say.
+    """
+    directory = one_log(log)
+    read = _authenticated(directory, keys)
+    found = _core.registers(os.fspath(directory), list(kinds or REGISTERS))
+    return [dated(register | read) for register in found]
+
+
+def dated(register: dict[str, Any]) -> dict[str, Any]:
+    """Give a register whose trading days have their dates: those on which they end, in UTC."""
+    # Here, or a halt from a shell would wait for it.
+    from cwts._report.instant import trading_day
+
+    out = dict(register)
+    for key in ("rows", "days"):
+        rows = register.get(key, [])
+        if any("day_ends_ns" in row for row in rows):
+            out[key] = [{"day": trading_day(row["day_ends_ns"]), **row} for row in rows]
+    if "day_ends_ns" in register["fields"]:
+        out["fields"] = ["day", *register["fields"]]
+    return out
+
+
+def _authenticated(log: Path, keys: Iterable[str]) -> dict[str, Any]:
+    """Verify a log with the keys that were given, and say what that proved."""
+    given = list(keys)
+    if not given:
+        how = (
+            "the log was read and not verified: no key was given. With --vkey KEY every byte is "
+            "checked first, and who signed it"
+        )
+        return {"authenticated": False, "how": how}
+    verdict = verify(log, given)
+    if not verdict.ok:
+        what = verdict.findings[0]["text"] if verdict.findings else "it is not intact"
+        error = _core.TamperError(f"{log}: {what}")
+        error.code = "TAMPER"
+        raise error
+    names = ", ".join(key.split("+", 1)[0] for key in given)
+    return {"authenticated": True, "how": f"every byte was verified with the key of {names}"}
 
 
 def status(log: str | os.PathLike[str]) -> dict[str, Any]:

@@ -8,17 +8,23 @@ file cannot do anything but be read. The same run gives the same bytes.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
 from cwts._outputs import whole_file
-from cwts._report import against, charts, plot, scale, sections, text
+from cwts._report import against, charts, plot, registers, scale, sections, text
 from cwts._report.style import SHEET
 from cwts._report.verdict import findings, headline, labels_found
 
-__all__ = ["PAGE_BYTES_MAX", "report_fragment", "report_html", "write_report"]
+__all__ = [
+    "PAGE_BYTES_MAX",
+    "registers_html",
+    "report_fragment",
+    "report_html",
+    "write_report",
+]
 
 PAGE_BYTES_MAX: Final = 300_000
 
@@ -42,6 +48,8 @@ class _Section:
     lead: str
     rows: Callable[[Mapping[str, Any], int], str] | None = None
     drawing: Callable[[Mapping[str, Any]], str] | None = None
+    #: Whether there is anything to show; without it the section always stands.
+    shown: Callable[[Mapping[str, Any]], bool] | None = None
 
 
 def report_html(run: Mapping[str, Any]) -> str:
@@ -64,11 +72,46 @@ def report_html(run: Mapping[str, Any]) -> str:
     Only figures of the run are shown; sums are compared with each other, and a contradiction
     turns the verdict.
     """
-    drawn = {
-        section.anchor: section.drawing(run) if section.drawing else "" for section in _SECTIONS
-    }
+    shown = [section for section in _SECTIONS if section.shown is None or section.shown(run)]
+    drawn = {section.anchor: section.drawing(run) if section.drawing else "" for section in shown}
     for rows_max in _ROWS:
-        page = _page(run, drawn, rows_max)
+        page = _page(run, shown, drawn, rows_max)
+        if len(page.encode()) <= PAGE_BYTES_MAX:
+            break
+    return page
+
+
+def registers_html(found: Sequence[Mapping[str, Any]]) -> str:
+    """Build the page of a log's registers.
+
+    Parameters
+    ----------
+    found : sequence of Mapping
+        What `cwts.audit.registers` gives, of one log.
+
+    Returns
+    -------
+    str
+        A whole HTML document of at most `PAGE_BYTES_MAX` bytes as UTF-8, as inert as a run's.
+    """
+    by_kind = {text.plain(register.get("kind"), 24): register for register in found}
+    run = {"registers": by_kind}
+    shown = [section for section in _REGISTERS if section.anchor in by_kind]
+    first = found[0] if found else {}
+    log = text.mapping(first.get("log"))
+    level = "good" if first.get("authenticated") is True else "warn"
+    words = "Verified" if level == "good" else "Not verified"
+    lead = (
+        f"Log {text.plain(log.get('origin'), 120)}, {text.count(log.get('entries'))} entries: "
+        f"{text.plain(first.get('how'), 300)}."
+    )
+    top = (
+        f'<div class="verdict {level}" role="status"><h2>{words}</h2>'
+        f"<p>{text.esc(lead, 600)}</p></div>"
+    )
+    for rows_max in (500, *_ROWS):
+        body = _sections(run, shown, {}, rows_max)
+        page = _document("registers", "registers", "cwts/report", shown, top + body)
         if len(page.encode()) <= PAGE_BYTES_MAX:
             break
     return page
@@ -134,26 +177,40 @@ def report_fragment(run: Mapping[str, Any]) -> str:
     )
 
 
-def _page(run: Mapping[str, Any], drawn: Mapping[str, str], rows_max: int) -> str:
+def _page(
+    run: Mapping[str, Any], shown: Sequence[_Section], drawn: Mapping[str, str], rows_max: int
+) -> str:
+    title = f"{text.count(run.get('orders'))} orders"
+    schema = text.esc(run.get("schema", "cwts/replay/v1"), 40)
+    body = f"{_verdict(run)}{_tiles(run)}{_sections(run, shown, drawn, rows_max)}"
+    return _document(title, "replay report", schema, shown, body)
+
+
+def _sections(
+    run: Mapping[str, Any], shown: Sequence[_Section], drawn: Mapping[str, str], rows_max: int
+) -> str:
     parts = []
-    for section in _SECTIONS:
+    for section in shown:
         lead = f'<p class="lead">{section.lead}</p>' if section.lead else ""
         rows = section.rows(run, rows_max) if section.rows else ""
         parts.append(
             f'<section id="{section.anchor}"><h2>{section.title}</h2>{lead}'
-            f"{drawn[section.anchor]}{rows}</section>"
+            f"{drawn.get(section.anchor, '')}{rows}</section>"
         )
-    links = "".join(f'<a href="#{section.anchor}">{section.title}</a>' for section in _SECTIONS)
-    schema = text.esc(run.get("schema", "cwts/replay/v1"), 40)
+    return "".join(parts)
+
+
+def _document(title: str, what: str, schema: str, shown: Sequence[_Section], body: str) -> str:
+    links = "".join(f'<a href="#{section.anchor}">{section.title}</a>' for section in shown)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         '<meta name="referrer" content="no-referrer">'
-        f"<title>CWTS report: {text.count(run.get('orders'))} orders</title>"
+        f"<title>CWTS report: {title}</title>"
         f"<style>{SHEET}</style></head><body>"
-        f"<header><h1>CWTS <span>replay report</span></h1><nav>{links}</nav></header>"
-        f"<main>{_verdict(run)}{_tiles(run)}{''.join(parts)}</main>"
+        f"<header><h1>CWTS <span>{what}</span></h1><nav>{links}</nav></header>"
+        f"<main>{body}</main>"
         f"<footer>Schema {schema}. This page holds all that it shows; it loads nothing and runs "
         "nothing. It summarises the log and does not replace it. A cell that begins with an "
         "apostrophe would be a formula in a spreadsheet.</footer></body></html>\n"
@@ -229,6 +286,29 @@ def _spark(run: Mapping[str, Any]) -> str:
     return plot.spark(columns, [max(0, a - b) for a, b in zip(columns, taken, strict=True)])
 
 
+_REGISTERS: Final[tuple[_Section, ...]] = (
+    _Section(
+        "limits",
+        "Limits register",
+        "Each version, by whose word it came into force, and what it changed.",
+        registers.limits,
+        shown=registers.changed_limits,
+    ),
+    _Section(
+        "kills",
+        "Kill register",
+        "Each hold: who stopped what, and who lifted it.",
+        registers.kills,
+        shown=lambda run: registers.has(run, "kills"),
+    ),
+    _Section(
+        "triggers",
+        "Triggers by day",
+        "How often each control refused; an order counts at every control that it broke.",
+        registers.triggers,
+        shown=lambda run: registers.has(run, "triggers"),
+    ),
+)
 _SECTIONS: Final[tuple[_Section, ...]] = (
     _Section("inputs", "Inputs and hashes", "What was read, and what pins it.", sections.inputs),
     _Section(
@@ -245,6 +325,7 @@ _SECTIONS: Final[tuple[_Section, ...]] = (
     _Section("near", "Near misses", "", against.near),
     _Section("latency", "Latency of a check", "", drawing=charts.latency),
     _Section("denials", "Rejected orders", "Each with what was observed.", sections.denials),
+    *_REGISTERS,
     _Section("anomalies", "Anomalies found and missed", "", sections.labels),
     _Section("irregular", "Irregular input", "Counted, never dropped.", sections.irregular),
     _Section("log", "Log and verification", "", sections.log),

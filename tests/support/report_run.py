@@ -114,6 +114,7 @@ def day(seed: int = 7) -> dict[str, Any]:
         "warnings": [],
         "mapping_notes": ["Hidden executions are prints only; they move the reference price."],
         "against_limits": against_limits(),
+        "registers": registers(start_ns),
         "verify": {"ok": True, "text": "61,204 entries, 1 checkpoint, root 5d5d5d5d."},
         "limit_use": [
             {
@@ -141,6 +142,44 @@ def day(seed: int = 7) -> dict[str, Any]:
                 "pct": 4.46,
             },
         ],
+    }
+
+
+def registers(start_ns: int) -> dict[str, Any]:
+    """What a log says of its limits, its holds and its refusals."""
+
+    def at(index: int, kind: str, *fields: str) -> dict[str, Any]:
+        return {field: {"entry": index, "type": kind} for field in fields}
+
+    first = {
+        "version": 1, "state": "replaced", "how": "start", "direction": None, "reason": None,
+        "proposed_by": None, "approved_by": None, "authenticated": None, "in_force_ns": start_ns,
+        "until_ns": start_ns + 10**9, "expires_ns": None, "ends_proposal": None,
+        "changed_total": 26, "changed": [], "sources": at(3, "LIMIT_ACTIVATE", "version"),
+    }  # fmt: skip
+    changed = {"key": "account.ALL.max_order_qty", "old": "500", "new": "700", "direction": "raise"}
+    second = first | {
+        "version": 2, "state": "in force", "how": "proposal", "direction": "raise",
+        "reason": "index day", "proposed_by": "anna", "approved_by": "bo", "authenticated": False,
+        "until_ns": None, "expires_ns": start_ns + 10**12, "changed_total": 1,
+        "changed": [changed], "sources": at(17, "LIMIT_PROPOSE", "version", "reason"),
+    }  # fmt: skip
+    hold = {
+        "hold": 1, "scope": "account:ALL", "state": "HALTED", "allow_reduce": False,
+        "automatic": True, "actor": "gateway", "reason": "LOSS_LIMIT: observed 600, limit 500",
+        "set_ns": start_ns, "lifted": True, "lifted_by": "anna", "lifted_approved_by": "bo",
+        "lifted_reason": "reviewed", "lifted_ns": start_ns + 10**9, "lifted_authenticated": False,
+        "sources": at(40, "KILL", "hold"),
+    }  # fmt: skip
+    trigger = {
+        "day_ends_ns": start_ns, "control": "PRICE_COLLAR", "bit": 10, "refused": 7, "decided": 6,
+        "soft_blocked": 0, "passed": 0, "first_entry": 9, "last_entry": 99,
+        "sources": at(99, "DECISION", "refused"),
+    }  # fmt: skip
+    rows = {"limits": [first, second], "kills": [hold], "triggers": [trigger]}
+    return {
+        kind: {"schema": f"cwts/report/{kind}/v1", "kind": kind, "rows": given}
+        for kind, given in rows.items()
     }
 
 

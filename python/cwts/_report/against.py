@@ -14,6 +14,7 @@ from .text import count, esc
 
 #: Curves drawn, points of one, and how far above its values a limit is still drawn.
 _CURVES_MAX: Final = 20
+_CURVES_READ_MAX: Final = 4_000
 _POINTS_MAX: Final = 300
 _LIMIT_IN_VIEW: Final = 100
 #: Half a page has room for so many words below the axis.
@@ -32,10 +33,16 @@ def curves(run: Mapping[str, Any]) -> str:
         return empty("The run carries no values that were compared with limits.")
     if given.get("measured") is not True:
         return empty(_NOT_MEASURED)
-    found = [text.mapping(curve) for curve in text.sequence(given.get("curves"))[:_CURVES_MAX]]
-    drawn = [picture for curve in found if (picture := _curve(curve))]
+    found = [text.mapping(curve) for curve in text.sequence(given.get("curves"))[:_CURVES_READ_MAX]]
+    # Those that came nearest to their limit are worth the room; stable, so equal ones keep theirs.
+    found.sort(key=_use, reverse=True)
+    drawn = [picture for curve in found[:_CURVES_MAX] if (picture := _curve(curve))]
     if not drawn:
         return empty("No order met a numeric limit.")
+    left = len(found) - _CURVES_MAX
+    others = (
+        f" {text.plural(left, 'other limit')} came less near; --json has them." if left > 0 else ""
+    )
     sampled = text.mapping(given.get("sampled"))
     after, one_in = text.whole(sampled.get("after_orders")), text.whole(sampled.get("one_in"))
     orders = text.whole(run.get("orders"))
@@ -48,13 +55,23 @@ def curves(run: Mapping[str, Any]) -> str:
     return (
         f'<div class="pair">{"".join(drawn)}</div>'
         '<p class="lead">Each curve counts the orders whose value lies above the limit on the '
-        "axis: what that limit alone would refuse, of all orders that met it. For limits on a "
-        "state (rates, duplicates, positions, open notional, credit) it holds everything else "
-        "fixed: the state is that of this run, and an order that is refused would have changed "
-        "what the next ones meet. Above the limit in force the values of a state are cut off by "
-        "it. <code>cwts whatif</code> decides the orders again, and knows."
-        f"{esc(rough, 300)}</p>"
+        "axis (of a limit from below: under it): what that limit alone would refuse, of all "
+        "orders that met it. For limits on a state (rates, positions, sums) it holds everything "
+        "else fixed: the state is that of this run, and an order that is refused would have "
+        "changed what the next ones meet. Above the limit in force the values of a state are cut "
+        "off by it. <code>cwts whatif</code> decides the orders again, and knows."
+        f"{esc(rough, 300)}{esc(others, 100)}</p>"
     )
+
+
+def _use(curve: Mapping[str, Any]) -> float:
+    """How near its extreme came to its limit; 1 is at it."""
+    is_floor = curve.get("floor") is True
+    value = text.real(curve.get("min" if is_floor else "max"))
+    limit = text.real(curve.get("limit_max" if is_floor else "limit_min"))
+    if value is None or limit is None or value <= 0 or limit <= 0:
+        return 0.0
+    return limit / value if is_floor else value / limit
 
 
 def _curve(curve: Mapping[str, Any]) -> str:
@@ -66,11 +83,16 @@ def _curve(curve: Mapping[str, Any]) -> str:
         for x, n in zip(xs, above, strict=False)
         if x is not None and x > 0 and n is not None and n >= 0
     ]
-    rising = all(a[0] < b[0] and a[1] >= b[1] for a, b in pairwise(points))
+    is_floor = curve.get("floor") is True
+    rising = all(
+        a[0] < b[0] and (a[1] <= b[1] if is_floor else a[1] >= b[1]) for a, b in pairwise(points)
+    )
     if not points or not orders or orders < 0 or not rising or len(xs) != len(above):
         return ""
     word = _unit(curve.get("unit"))
     name = f"{text.plain(curve.get('control'), 40)} ({text.plain(curve.get('level'), 24)})"
+    if is_floor:
+        name += ", from below"
     limits = sorted(
         {
             limit
@@ -79,13 +101,14 @@ def _curve(curve: Mapping[str, Any]) -> str:
         }
     )
     top_value = points[-1][0]
+    most = max(n for _, n in points)
     in_view = [limit for limit in limits if limit <= top_value * _LIMIT_IN_VIEW]
     low = min([points[0][0], *in_view])
     high = max([top_value, *in_view])
     if high <= low:
         low, high = low * 0.8, high * 1.25
     span = log10(high) - log10(low)
-    top = 10.0 ** (log10(max(points[0][1], 1)) * 1.1 + 0.2)
+    top = 10.0 ** (log10(max(most, 1)) * 1.1 + 0.2)
     span_y = log10(top) - log10(_NONE)
 
     def at(value: float) -> float:
@@ -112,15 +135,17 @@ def _curve(curve: Mapping[str, Any]) -> str:
     wording = " to ".join(said) or "none"
     if limits and not in_view:
         wording += ", above this scale"
-    lead = f"limit in force {wording}; {orders:,} orders met it, the largest {word(top_value)}"
-    decades = max(1, len(str(points[0][1])))
+    extreme = text.real(curve.get("min")) if is_floor else top_value
+    which = "smallest" if is_floor else "largest"
+    lead = f"limit in force {wording}; {orders:,} orders met it, the {which} {word(extreme or 0)}"
+    decades = max(1, len(str(most)))
     y_ticks = [(0.0, "0")] + [
         (up(10**power), text.short(10**power)) for power in range(0, decades, -(-decades // 4))
     ]
     x_ticks = scale.log_ticks(low, high, lambda value: word(value, axis=True))
     return plot.frame(
         drawing,
-        label=f"Orders above each value of {name}: {lead}",
+        label=f"Orders {'below' if is_floor else 'above'} each value of {name}: {lead}",
         y_title=name,
         x_title=lead,
         y_ticks=y_ticks,
@@ -222,6 +247,8 @@ def _unit(unit: object) -> Callable[..., str]:
         return lambda value, axis=False: text.short(value / 1e6) if axis else text.money(value)
     if unit == "ns":
         return lambda value, axis=False: text.nanoseconds(value)  # noqa: ARG005 - one signature
+    if unit == "price_e9":
+        return lambda value, axis=False: text.short(value / 1e9) if axis else f"{value / 1e9:,.6g}"
     if unit == "bps":
         return lambda value, axis=False: f"{text.short(value)} bps"  # noqa: ARG005
     return lambda value, axis=False: text.short(value) if axis else f"{value:,.0f}"

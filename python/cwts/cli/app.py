@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "gen": ("cwts.cli.gen", "Write synthetic order flow to a file."),
     "explain": ("cwts.cli.explain", "Tell an order's whole story."),
     "status": ("cwts.cli.status", "Show the state of a gateway."),
+    "report": ("cwts.cli.report", "Registers of limits, holds and refusals."),
     "halt": ("cwts.cli.halt", "Stop a scope: only cancels pass."),
     "reduce": ("cwts.cli.halt", "Restrict a scope to orders that reduce."),
     "resume": ("cwts.cli.resume", "Lift a hold; it takes two people."),

@@ -11,7 +11,7 @@ import click
 from cwts import audit
 from cwts.cli.output import FOUND_WRONG, json_option, write_json
 
-__all__ = ["log"]
+__all__ = ["key_of", "log"]
 
 #: Findings, and notes, that a person is shown; --json has all.
 _SHOWN: Final = 20
@@ -56,7 +56,7 @@ def verify(
     Exit code 0: intact. 1: the first broken entry is named. 2: not a log.
     """
     began = time.perf_counter()
-    verdict = audit.verify(directory, [_key(text) for text in vkeys], level=level)
+    verdict = audit.verify(directory, [key_of(text) for text in vkeys], level=level)
     seconds = time.perf_counter() - began
     if as_json:
         write_json(verdict.to_json() | {"seconds": seconds})
@@ -66,7 +66,7 @@ def verify(
         ctx.exit(FOUND_WRONG)
 
 
-def _key(text: str) -> str:
+def key_of(text: str) -> str:
     """Give a key: the text itself, or what stands in the file of that name."""
     path = Path(text)
     try:

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use cwts_audit::LogError;
 use cwts_audit::holds::{HoldsFold, KillSnapshot, NamedScope, SCOPES_FILE, STATE_FILE};
-use cwts_risk::Engine;
+use cwts_risk::{Engine, Peaks};
 use cwts_types::{Body, Entry, Genesis, KillState, OrderKind, ScopeKind, producer};
 
 use crate::GatewayError;
@@ -16,6 +16,8 @@ use crate::reader::{Cursor, ReadFacts};
 pub struct Folded {
     /// The engine after the last entry.
     pub engine: Engine,
+    /// The highest use of limits, of those whose peak the engine does not keep.
+    pub peaks: Peaks,
     /// Scopes and holds, as the kill files have them.
     pub holds: HoldsFold,
     /// What was read.
@@ -94,6 +96,7 @@ impl Follower {
             each(index, &entry, &folded.engine)?;
             let step = folded.engine.step(index, &entry);
             step.map_err(|source| GatewayError::Step { index, source })?;
+            folded.peaks.entry(&folded.engine, &entry.body);
             folded.holds.apply(index, &entry.body).map_err(|e| wrong(index, e.to_string()))?;
             folded.is_closed = matches!(entry.body, Body::Close(_));
             match &entry.body {

@@ -18,6 +18,7 @@ mod market;
 mod mass_cancel;
 mod names;
 mod reader;
+pub mod registers;
 pub mod replay;
 mod request;
 mod request_change;

@@ -36,6 +36,7 @@ pub fn status_of(dir: &Path, running: bool, folded: &Folded) -> Value {
         })
         .collect();
     let mut out = engine_state(engine);
+    let usage = engine.usage_since(&folded.peaks);
     let more = json!({
         "dir": dir.display().to_string(),
         "running": running,
@@ -45,6 +46,7 @@ pub fn status_of(dir: &Path, running: bool, folded: &Folded) -> Value {
         "bytes": folded.facts.bytes,
         "last_fsync_utc_ns": folded.facts.last_commit_utc_ns,
         "holds": holds,
+        "usage": usage.iter().map(usage_row).collect::<Vec<_>>(),
         "pending": pending(dir),
         "refused_requests": &folded.refused,
         "unlogged": folded.unlogged,
@@ -81,7 +83,8 @@ fn merge(into: &mut Value, from: Value) {
 fn usage_row(usage: &Usage) -> Value {
     json!({
         "scope": usage.scope, "limit": usage.limit, "used": usage.used, "peak": usage.peak,
-        "max": usage.max, "money": usage.is_money,
+        "max": usage.max, "money": usage.unit == cwts_risk::Unit::Micros,
+        "unit": usage.unit.name(), "control": usage.control.name(),
     })
 }
 

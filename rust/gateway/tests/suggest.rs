@@ -47,6 +47,8 @@ fn a_suggestion_refuses_no_more_than_was_asked_for() {
         let rows = found.json["limits"].as_array().unwrap();
         let values: Vec<u64> = rows
             .iter()
+            // A duration is written in the unit that holds it.
+            .filter(|row| row["control"] != "REFERENCE_STALE")
             .map(|row| {
                 let text = row["limit"].as_str().unwrap().replace(['_', '"'], "");
                 text.parse().unwrap()
@@ -58,6 +60,37 @@ fn a_suggestion_refuses_no_more_than_was_asked_for() {
         assert!(bounds.iter().zip(&values).all(|(wide, narrow)| wide >= narrow), "{bounds:?}");
         bounds = values;
     }
+}
+
+#[test]
+fn every_limit_that_a_flow_can_tell_is_suggested_with_what_was_observed() {
+    let found = of_flow(&plan(false), 0).unwrap();
+    let file = parse_limits("suggested.toml", found.toml.as_bytes()).unwrap();
+    let (firm, account) = (&file.firm, &file.accounts["*"]);
+    let (strategy, group) = (&file.strategies["*"], &file.groups["replay"]);
+    for sums in [&firm.aggregates, &account.aggregates] {
+        assert!(sums.max_open_orders.is_set() && sums.net_exposure.is_set());
+        assert!(sums.daily_notional.is_set() && sums.window_notional.is_some());
+        assert!(sums.loss_limit.is_some() && sums.drawdown.is_some());
+    }
+    assert!(account.aggregates.daily_orders.is_set() && account.daily_qty.is_set());
+    assert!(strategy.aggregates.max_open_orders.is_set());
+    assert!(strategy.aggregates.daily_orders.is_set() && strategy.repeated_execution.is_some());
+    assert_ne!(strategy.attempt_rate, cwts_risk::limits::RateLimit::Unset);
+    assert!(group.price_move.is_some() && group.price_collar.unwrap().max_age_ns > 0);
+    // Each with its p50, p99.9 and largest beside it.
+    for row in found.json["limits"].as_array().unwrap() {
+        let limit = row["limit"].as_str().unwrap();
+        let beside = |line: &str| line.contains(limit) && line.contains("p99.9");
+        let above = |pair: (&str, &str)| pair.0.contains("p99.9") && pair.1.contains(limit);
+        let lines: Vec<&str> = found.toml.lines().collect();
+        let told = lines.iter().any(|line| beside(line))
+            || lines.windows(3).any(|w| above((w[0], w[1])) || above((w[0], w[2])));
+        assert!(told, "{row}");
+    }
+    // A loss stands at twice the highest, because it latches.
+    let loss = found.toml.lines().find(|line| line.starts_with("loss_limit")).unwrap();
+    assert!(loss.contains("latches"), "{loss}");
 }
 
 #[test]

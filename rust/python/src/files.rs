@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use cwts_audit::{
     Finding, FsStorage, Level, LogError, Storage as _, VerifyKey, VerifyKeys, verify as verify_log,
 };
+use cwts_gateway::registers::RegisterKind;
 use cwts_gateway::{Gateway, GatewayError, GatewayOptions, KeyStore, Requested, parse_limits};
 use cwts_types::{CONTROLS, ReleaseMode, Stage};
 use pyo3::exceptions::PyValueError;
@@ -76,6 +77,22 @@ pub(crate) fn explain(
 ) -> Result<Bound<'_, PyAny>, Error> {
     let value = py.detach(|| cwts_gateway::explain(&dir, order_id))?;
     Ok(to_py(py, &value)?)
+}
+
+/// Registers of a log, each as an object: `limits`, `kills`, `triggers`.
+#[pyfunction]
+pub(crate) fn registers(
+    py: Python<'_>,
+    dir: PathBuf,
+    kinds: Vec<String>,
+) -> Result<Bound<'_, PyAny>, Error> {
+    let kind = |name: &String| {
+        RegisterKind::from_name(name)
+            .ok_or_else(|| PyValueError::new_err(format!("kind: {name:?} is no register")))
+    };
+    let kinds = kinds.iter().map(kind).collect::<Result<Vec<_>, _>>()?;
+    let value = py.detach(|| cwts_gateway::registers::register(&dir, &kinds))?;
+    Ok(to_py(py, &Value::Array(value))?)
 }
 
 /// Halts a scope of the gateway that owns a log.

@@ -36,8 +36,8 @@ mod _core {
     use crate::events::{Events, append_again, read_events};
     #[pymodule_export]
     use crate::files::{
-        apply_requests, check_limits, controls, explain, request_halt, request_resume, schema,
-        status, verify,
+        apply_requests, check_limits, controls, explain, registers, request_halt, request_resume,
+        schema, status, verify,
     };
     #[pymodule_export]
     use crate::flow::SynthFlow;

@@ -11,6 +11,11 @@ impl Engine {
         }
     }
 
+    /// When the trading day of the newest input ends, UTC nanoseconds; 0 before the first input.
+    pub fn day_end_ns(&self) -> u64 {
+        self.next_roll
+    }
+
     #[cold]
     fn roll(&mut self, ts: u64) {
         self.next_roll = self.roll_after(ts);

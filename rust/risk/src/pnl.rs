@@ -41,7 +41,7 @@ pub(crate) struct Ledger {
 pub(crate) type Ledgers = BTreeMap<(u32, u8, u32), Ledger>;
 
 const ACCOUNT: u8 = 0;
-const STRATEGY: u8 = 1;
+pub(crate) const STRATEGY: u8 = 1;
 
 impl Engine {
     /// Starts to keep P&L if the limits ask for it; what is held counts from here on.

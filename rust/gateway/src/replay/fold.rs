@@ -26,6 +26,7 @@ use super::{Mapping, ReplayOptions};
 use crate::GatewayError;
 use crate::gateway::push_pair;
 use crate::log::LogTail;
+use crate::registers::Registers;
 
 /// The replay's one writer.
 pub(super) struct Fold<'o> {
@@ -66,6 +67,8 @@ pub(super) struct Fold<'o> {
     pub(super) decisions: Vec<u8>,
     /// How orders stood against their limits, where a report is wanted.
     pub(super) limit_use: Option<LimitUse>,
+    /// What the log's registers say, where a report is in view.
+    pub(super) registers: Option<Registers>,
     /// Labels of the anomalies that came with the input.
     pub(super) injected: Vec<Label>,
     /// Whoever wants every entry too.
@@ -111,6 +114,7 @@ impl<'o> Fold<'o> {
             orders: Vec::new(),
             decisions: Vec::new(),
             limit_use: options.observe.limit_use(),
+            registers: options.observe.registers(),
             tap: None,
             last_ts: 0,
             clock: crate::Clock::default(),
@@ -137,6 +141,12 @@ impl<'o> Fold<'o> {
     /// Appends one entry.
     pub(super) fn push(&mut self, body: Body, who: u32, ts: u64) -> Result<(), GatewayError> {
         let entry = Entry { header: self.header(who, ts), body };
+        if let Some(seen) = &mut self.limit_use {
+            seen.after_entry(&self.engine, &entry.body);
+        }
+        if let Some(registers) = &mut self.registers {
+            registers.entry(self.index, &entry, &self.engine);
+        }
         if let Some(tap) = &mut self.tap {
             tap.entry(self.index, &entry)?;
         }
@@ -414,11 +424,19 @@ impl<'o> Fold<'o> {
         }
         let decisions = self.engine.decisions();
         let outcome = match &mut self.limit_use {
-            Some(seen) => self.engine.decide_seen(order, replayed, |sight| seen.take(&sight)),
+            Some(seen) => {
+                let outcome = self.engine.decide_seen(order, replayed, |sight| seen.take(&sight));
+                seen.after_order(&self.engine, order);
+                outcome
+            }
             None => self.engine.decide(order, replayed),
         };
         if let Some(tap) = &mut self.tap {
             tap.decided(order, replayed, &outcome)?;
+        }
+        if let Some(registers) = &mut self.registers {
+            let day_end_ns = self.engine.day_end_ns();
+            registers.triggers().decided(order, &outcome.decision, day_end_ns);
         }
         self.index += 2;
         let Some(log) = &mut self.log else { return Ok(outcome) };

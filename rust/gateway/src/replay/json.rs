@@ -13,6 +13,7 @@ use super::inputs::InputState;
 use super::merge::InputDone;
 use super::{ReplayOptions, ReplayStats};
 use crate::hex;
+use crate::registers::RegisterKind;
 
 /// Where the time went.
 pub(super) struct Seconds {
@@ -125,6 +126,10 @@ pub(super) fn document(
             || json!({ "measured": false }),
             |seen| seen.document(&fold.engine),
         ),
+        "registers": fold.registers.as_ref().map(|registers| {
+            let records = |kind: &RegisterKind| (kind.name().to_owned(), registers.records(*kind));
+            RegisterKind::ALL.iter().map(records).collect::<Map<_, _>>()
+        }),
         "controls": CONTROLS.iter().map(|row| {
             (row.name.to_owned(), json!({ "title": row.text, "cite": row.citation }))
         }).collect::<Map<_, _>>(),
@@ -225,20 +230,26 @@ fn denials(fold: &Fold<'_>) -> Vec<Value> {
 }
 
 fn limit_use(fold: &Fold<'_>) -> Vec<Value> {
-    let mut rows = fold.engine.usage();
+    let rows = match &fold.limit_use {
+        Some(seen) => fold.engine.usage_since(seen.peaks()),
+        None => fold.engine.usage(),
+    };
+    // A peak that nobody kept is no row of a run that nobody looked at.
+    let mut rows: Vec<_> = rows.into_iter().filter_map(|row| Some((row.peak?, row))).collect();
     // The fullest first; a report shows the head.
     rows.sort_by(|a, b| {
-        let share =
-            |u: &cwts_risk::Usage| i128::from(u.peak) * 1_000_000 / i128::from(u.max.max(1));
-        share(b).cmp(&share(a)).then_with(|| a.scope.cmp(&b.scope))
+        let share = |peak: i64, max: i64| i128::from(peak) * 1_000_000 / i128::from(max.max(1));
+        let order = share(b.0, b.1.max).cmp(&share(a.0, a.1.max));
+        order.then_with(|| a.1.scope.cmp(&b.1.scope))
     });
     rows.truncate(LIMIT_ROWS_MAX);
     rows.iter()
-        .map(|u| {
-            let pct = if u.max > 0 { u.peak as f64 * 100.0 / u.max as f64 } else { 0.0 };
+        .map(|(peak, u)| {
+            let pct = if u.max > 0 { *peak as f64 * 100.0 / u.max as f64 } else { 0.0 };
             json!({
-                "scope": u.scope, "limit": u.limit, "used": u.used, "peak": u.peak,
-                "max": u.max, "pct": pct, "money": u.is_money,
+                "scope": u.scope, "limit": u.limit, "control": u.control.name(),
+                "used": u.used, "peak": peak, "max": u.max, "pct": pct,
+                "money": u.unit == cwts_risk::Unit::Micros, "unit": u.unit.name(),
             })
         })
         .collect()

@@ -4,12 +4,13 @@
 //! scope. It reads decisions and changes none; a replay that nobody wants a report of leaves it
 //! out, and says so in its result.
 //!
-//! Values above a quarter of their limit are counted one by one, always: near misses and what a
-//! tighter limit refuses are exact. Below it, after the first orders, one order of a few stands
-//! for all, because most orders lie there and looking at each costs more than deciding some.
+//! Values above a quarter of their limit (of a limit from below, those under four times it) are
+//! counted one by one, always: near misses and what a tighter limit refuses are exact. Beyond
+//! that, after the first orders, one order of a few stands for all, because most orders lie there
+//! and looking at each costs more than deciding some.
 
-use cwts_risk::{COMPARED, Compared, Engine, Sight};
-use cwts_types::{Control, Order, RegisterKind};
+use cwts_risk::{COMPARED, Compared, Comparison, Engine, Of, Peaks, Sight};
+use cwts_types::{Body, Order, RegisterKind};
 use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
@@ -21,6 +22,7 @@ pub(crate) struct LimitUse {
     orders: u64,
     /// Orders that are looked at whole before the others are sampled.
     whole: u64,
+    peaks: Peaks,
 }
 
 /// One comparison of [`COMPARED`].
@@ -28,6 +30,7 @@ pub(crate) struct LimitUse {
 pub(crate) struct Row {
     values: Option<Histogram<u64>>,
     max: i64,
+    min: Option<i64>,
     near: u64,
     /// By place: handles and holdings count up, so this is as long as there are scopes. Apart
     /// from the rest of a peak, because every order reads it.
@@ -57,6 +60,7 @@ impl LimitUse {
             near_orders: 0,
             orders: 0,
             whole: WHOLE_ORDERS,
+            peaks: Peaks::new(),
         }
     }
 
@@ -76,13 +80,30 @@ impl LimitUse {
         let rows = &mut self.rows;
         sight.each(all, |compared| {
             let row = &mut rows[compared.row];
-            let counted_always = whole || compared.value > compared.limit >> 2;
+            let of = COMPARED[compared.row];
+            let counted_always = whole || of.is_close(compared.value, compared.limit);
             row.record(compared.value, if counted_always { 1 } else { ONE_IN });
             if accepted {
-                near |= row.peak(compared, sight.order());
+                near |= row.peak(compared, sight.order(), of);
             }
         });
         self.near_orders += u64::from(near);
+    }
+
+    /// Looks after an entry that the engine has taken and that is no order.
+    pub(crate) fn after_entry(&mut self, engine: &Engine, body: &Body) {
+        self.peaks.entry(engine, body);
+    }
+
+    /// Looks after an order.
+    #[inline]
+    pub(crate) fn after_order(&mut self, engine: &Engine, order: &Order) {
+        self.peaks.order(engine, order);
+    }
+
+    /// The highest use of limits whose peak the engine does not keep.
+    pub(crate) fn peaks(&self) -> &Peaks {
+        &self.peaks
     }
 
     /// The values of a comparison, if any order met its limit.
@@ -98,15 +119,20 @@ impl LimitUse {
         let mut peaks: Vec<(usize, u32, Peak)> = Vec::new();
         for (number, row) in self.rows.iter().enumerate() {
             if row.near > 0 {
-                let name = COMPARED[number].0.name().to_owned();
+                let name = COMPARED[number].control.name().to_owned();
                 let before = by_control.get(&name).and_then(Value::as_u64).unwrap_or(0);
                 by_control.insert(name, json!(before + row.near));
             }
             let found = row.peaks.iter().enumerate();
             peaks.extend(found.filter_map(|(place, p)| Some((number, place as u32, (*p)?))));
         }
-        let share = |p: &Peak| i128::from(p.value) * 1_000_000_000 / i128::from(p.limit.max(1));
-        peaks.sort_by(|a, b| share(&b.2).cmp(&share(&a.2)).then((a.0, a.1).cmp(&(b.0, b.1))));
+        let share = |row: usize, p: &Peak| {
+            let (part, whole) = part_of(COMPARED[row], p.value, p.limit);
+            i128::from(part) * 1_000_000_000 / i128::from(whole.max(1))
+        };
+        peaks.sort_by(|a, b| {
+            share(b.0, &b.2).cmp(&share(a.0, &a.2)).then((a.0, a.1).cmp(&(b.0, b.1)))
+        });
         let total = peaks.len();
         peaks.truncate(PEAKS_MAX);
         let rows: Vec<Value> =
@@ -128,27 +154,31 @@ impl Row {
     #[inline]
     fn record(&mut self, value: i64, orders: u64) {
         self.max = self.max.max(value);
+        self.min = Some(self.min.map_or(value, |min| min.min(value)));
         let values = self.values.get_or_insert_with(new_histogram);
         values.saturating_record_n(value.max(0) as u64, orders);
     }
 
     /// Keeps the scope's highest use; whether this one is near the limit.
     #[inline]
-    fn peak(&mut self, compared: Compared, order: &Order) -> bool {
+    fn peak(&mut self, compared: Compared, order: &Order, of: Comparison) -> bool {
         let Compared { place, value, limit, .. } = compared;
         let place = place as usize;
         if place >= self.highs.len() {
             self.highs.resize(place + 1, i64::MIN);
             self.peaks.resize(place + 1, None);
         }
-        let near = is_near(value, limit);
-        if value <= self.highs[place] && !near {
+        let (part, whole) = part_of(of, value, limit);
+        let near = is_near(part, whole);
+        // Under a limit from below the smallest value is the highest use.
+        let high = if of.of == Of::Floor { value.saturating_neg() } else { value };
+        if high <= self.highs[place] && !near {
             return false;
         }
         self.near += u64::from(near);
         let before = self.peaks[place].map_or(0, |p| p.near) + u64::from(near);
-        if value > self.highs[place] {
-            self.highs[place] = value;
+        if high > self.highs[place] {
+            self.highs[place] = high;
             self.peaks[place] = Some(Peak {
                 value,
                 limit,
@@ -200,6 +230,28 @@ impl Row {
     /// Rejections against the limit's value: how many values lie above each point of the grid.
     fn curve(&self, row: usize) -> Option<Value> {
         let values = self.values.as_ref()?;
+        let of = COMPARED[row];
+        let (grid, refused) = if of.of == Of::Floor { below(values) } else { self.above(values) };
+        let limits = || self.peaks.iter().flatten().map(|p| p.limit);
+        Some(json!({
+            "control": of.control.name(),
+            "level": of.level.name(),
+            "unit": of.unit.name(),
+            "key": of.key(),
+            "floor": of.of == Of::Floor,
+            "orders": values.len(),
+            "max": self.max,
+            "min": self.min,
+            "limit_min": limits().min(),
+            "limit_max": limits().max(),
+            "stateful": of.control.info().stage == cwts_types::Stage::Stateful,
+            "x": grid,
+            "rejected": refused,
+        }))
+    }
+
+    /// How many values lie above each point, from a value that most orders pass.
+    fn above(&self, values: &Histogram<u64>) -> (Vec<u64>, Vec<u64>) {
         let total = values.len();
         let max = self.max.max(1) as u64;
         let least = values.value_at_quantile(CURVE_FROM).clamp(1, max);
@@ -225,34 +277,48 @@ impl Row {
             seen += step.count_since_last_iteration();
         }
         above.resize(grid.len(), 0);
-        let (control, level) = COMPARED[row];
-        let limits = || self.peaks.iter().flatten().map(|p| p.limit);
-        Some(json!({
-            "control": control.name(),
-            "level": level.name(),
-            "unit": unit(control),
-            "orders": total,
-            "max": self.max,
-            "limit_min": limits().min(),
-            "limit_max": limits().max(),
-            "stateful": control.info().stage == cwts_types::Stage::Stateful,
-            "x": grid,
-            "rejected": above,
-        }))
+        (grid, above)
     }
+}
+
+/// How many values lie below each point, up to one that most orders stay under.
+fn below(values: &Histogram<u64>) -> (Vec<u64>, Vec<u64>) {
+    let (mut grid, mut below) = (Vec::new(), Vec::new());
+    let most = values.value_at_quantile(1.0 - CURVE_FROM);
+    let mut seen = 0;
+    for step in values.iter_recorded() {
+        // Counts are exact at the lower edge of a bucket.
+        let edge = values.lowest_equivalent(step.value_iterated_to());
+        let is_new = grid.last().is_none_or(|last: &u64| edge >= last + last / STEPS_OCTAVE);
+        if edge > most {
+            break;
+        }
+        if is_new && edge > 0 {
+            grid.push(edge);
+            below.push(seen);
+        }
+        seen += step.count_since_last_iteration();
+    }
+    let end = values.highest_equivalent(most).saturating_add(1);
+    grid.push(end);
+    below.push(values.count_between(0, most));
+    (grid, below)
 }
 
 impl Peak {
     fn row(&self, row: usize, place: u32, engine: &Engine) -> Value {
-        let (control, level) = COMPARED[row];
+        let of = COMPARED[row];
         let registry = engine.registry();
         let name = |kind, handle| registry.name(kind, handle).unwrap_or("?").to_owned();
-        let pct = if self.limit > 0 { self.value as f64 * 100.0 / self.limit as f64 } else { 0.0 };
+        let (part, whole) = part_of(of, self.value, self.limit);
+        let pct = if whole > 0 { part as f64 * 100.0 / whole as f64 } else { 0.0 };
         json!({
-            "control": control.name(),
-            "level": level.name(),
+            "control": of.control.name(),
+            "level": of.level.name(),
+            "key": of.key(),
+            "floor": of.of == Of::Floor,
             "scope": engine.place_text(row, place),
-            "unit": unit(control),
+            "unit": of.unit.name(),
             "value": self.value,
             "limit": self.limit,
             "pct": pct,
@@ -276,15 +342,10 @@ fn is_near(value: i64, limit: i64) -> bool {
         && i128::from(value) * 100 >= i128::from(limit) * i128::from(NEAR_PERCENT)
 }
 
-/// What a comparison's values are counted in.
-fn unit(control: Control) -> &'static str {
-    match control {
-        Control::MaxOrderNotional | Control::MaxOpenNotional | Control::CreditLimit => "micros",
-        Control::PriceCollar => "bps",
-        Control::ReferenceStale => "ns",
-        Control::MessageRate | Control::DuplicateOrder => "count",
-        _ => "qty",
-    }
+/// What is used of what: under a limit from below the smaller value uses more of it.
+#[inline]
+fn part_of(of: Comparison, value: i64, limit: i64) -> (i64, i64) {
+    if of.of == Of::Floor { (limit, value) } else { (value, limit) }
 }
 
 /// Two significant digits over all of i64: 60 kB, whatever is counted.
@@ -306,6 +367,8 @@ const NEAR_PERCENT: i64 = 90;
 /// A curve starts at the value that this share of orders does not pass: below it nearly every
 /// order would be refused.
 const CURVE_FROM: f64 = 0.25;
+/// Points of a curve within a factor of two, about.
+const STEPS_OCTAVE: u64 = 4;
 /// Peaks in the result.
 const PEAKS_MAX: usize = 200;
 
@@ -343,6 +406,23 @@ mod tests {
             for (x, rejected) in column("x").into_iter().zip(column("rejected")) {
                 let above = values.iter().filter(|v| **v > x).count() as i64;
                 prop_assert_eq!(rejected, above, "at {}", x);
+            }
+        }
+
+        #[test]
+        fn a_curve_from_below_counts_what_lies_below(
+            values in prop::collection::vec(1i64..5_000_000, 1..300),
+        ) {
+            let floor = COMPARED.iter().position(|row| row.of == Of::Floor).unwrap();
+            let curve = row_of(&values).curve(floor).unwrap();
+            let column = |key: &str| -> Vec<i64> {
+                curve[key].as_array().unwrap().iter().map(|v| v.as_i64().unwrap()).collect()
+            };
+            let xs = column("x");
+            prop_assert!(xs.is_sorted() && !xs.is_empty());
+            for (x, rejected) in xs.into_iter().zip(column("rejected")) {
+                let below = values.iter().filter(|v| **v < x).count() as i64;
+                prop_assert_eq!(rejected, below, "at {}", x);
             }
         }
 

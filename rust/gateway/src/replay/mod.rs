@@ -95,6 +95,10 @@ impl Observe {
             Self::Exact => Some(limit_use::LimitUse::exact()),
         }
     }
+
+    fn registers(self) -> Option<crate::registers::Registers> {
+        (self == Self::Report).then(crate::registers::Registers::default)
+    }
 }
 
 /// How a replay runs.

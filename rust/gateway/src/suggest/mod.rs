@@ -11,6 +11,7 @@ mod text;
 
 use std::path::Path;
 
+use cwts_risk::{COMPARED, Unit};
 use cwts_types::{CONTROLS, Control};
 use serde_json::{Map, Value, json};
 
@@ -142,15 +143,20 @@ fn document(
 impl Observed {
     /// What each limit may refuse, if all of them refuse different orders.
     fn first_budget(&self, allowed: u64) -> u64 {
-        let rows =
-            (0..cwts_risk::COMPARED.len()).filter(|row| self.limit_use.row(*row).orders() > 0);
+        let rows = (0..COMPARED.len())
+            .filter(|row| choose::is_suggested(*row) && self.limit_use.row(*row).orders() > 0);
         allowed.saturating_sub(self.refused) / (rows.count() as u64).max(1)
     }
 }
 
-/// Whether a control can be widened until it refuses nothing.
+/// What a control's limit is counted in.
+fn unit(control: Control) -> Unit {
+    COMPARED.iter().find(|row| row.control == control).map_or(Unit::Count, |row| row.unit)
+}
+
+/// Whether a control's limit is an amount.
 fn is_money(control: Control) -> bool {
-    matches!(control, Control::MaxOrderNotional | Control::MaxOpenNotional | Control::CreditLimit)
+    unit(control) == Unit::Micros
 }
 
 /// Parts of the share.

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::sync::atomic::Ordering;
 
-use cwts_risk::{Engine, Outcome};
-use cwts_types::{Body, CONTROLS, Entry, Order, OrderKind, RegisterKind, entry_flag};
+use cwts_risk::{Engine, Outcome, Peaks, Usage};
+use cwts_types::{
+    Body, CONTROLS, Control, Entry, Level, Order, OrderKind, RegisterKind, entry_flag,
+};
 use rustc_hash::FxHashSet;
 
 use super::Flow;
@@ -25,10 +27,20 @@ pub(super) struct Observed {
     /// Orders before their instrument's first reference price.
     pub(super) before_reference: u64,
     pub(super) limit_use: LimitUse,
+    /// Every limit's use, with its highest.
+    usage: Vec<Usage>,
     /// By symbol, ascending.
     pub(super) instruments: Vec<(String, Grid)>,
     /// What pins the flow, for the text.
     pub(super) source: String,
+}
+
+impl Observed {
+    /// The highest use of what latches, over all scopes of a level.
+    pub(super) fn latched(&self, control: Control, level: Level) -> i64 {
+        let own = self.usage.iter().filter(|row| row.control == control && row.level == level);
+        own.filter_map(|row| row.peak).max().unwrap_or(0)
+    }
 }
 
 /// What an instrument's orders have in common.
@@ -55,7 +67,7 @@ pub(super) fn observe(
 ) -> Result<Observed, GatewayError> {
     let limits = measuring(shape);
     let mut facts = Facts::default();
-    let (engine, limit_use, source) = match flow {
+    let (engine, limit_use, usage, source) = match flow {
         Flow::File { open, mapping } => {
             let mut options = ReplayOptions::new("(limits that refuse nothing)", limits.as_bytes());
             options.mapping = *mapping;
@@ -63,11 +75,14 @@ pub(super) fn observe(
             let tapped = replay_tapped(open()?, &options, progress, Some(&mut facts))?;
             let digest = tapped.input_sha256.map(|d| crate::hex(&d)).unwrap_or_default();
             let source = format!("a file with SHA-256 {digest}, mapping {}", tapped.mapping);
-            (tapped.engine, tapped.limit_use.unwrap_or_else(LimitUse::exact), source)
+            let limit_use = tapped.limit_use.unwrap_or_else(LimitUse::exact);
+            let usage = tapped.engine.usage_since(limit_use.peaks());
+            (tapped.engine, limit_use, usage, source)
         }
         Flow::Log(dir) => {
             let mut limit_use = LimitUse::exact();
             let mut refold = Refold::new("(limits that refuse nothing)", limits.as_bytes())?;
+            refold.peaks = Some(Peaks::new());
             let size = each_accepted(dir, progress, |item| match item {
                 Item::Entry(index, entry) => {
                     facts.reference(&entry.body);
@@ -82,7 +97,8 @@ pub(super) fn observe(
                 }
             })?;
             let (origin, _) = crate::reader::identity(dir)?;
-            (refold.engine, limit_use, format!("the log {origin} of {size} entries"))
+            let usage = refold.engine.usage_since(&refold.peaks.take().unwrap_or_default());
+            (refold.engine, limit_use, usage, format!("the log {origin} of {size} entries"))
         }
     };
     let registry = match flow {
@@ -106,6 +122,7 @@ pub(super) fn observe(
         refused: facts.refused,
         before_reference: facts.before_reference,
         limit_use,
+        usage,
         instruments,
         source,
     })

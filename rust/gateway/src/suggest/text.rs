@@ -50,15 +50,20 @@ impl Shape {
 /// Limits that nothing reaches, but that everything is compared with.
 pub(super) fn measuring(shape: &Shape) -> String {
     let mut out = String::from("schema = 1\nunlisted = \"off\"\n");
-    let value = |control: Control, _: Level| match control {
-        Control::MessageRate => "{ max = 65535, window = \"1s\" }".to_owned(),
-        Control::DuplicateOrder => "{ max = 1024, window = \"1ms\" }".to_owned(),
-        Control::MaxPosition => format!("{{ long = {MOST_QTY}, short = {MOST_QTY} }}"),
-        control if is_money(control) => format!("\"{MOST_MONEY}\""),
-        _ => MOST_QTY.to_string(),
+    let value = |control: Control, _: Level| {
+        let most = match control {
+            Control::MessageRate | Control::AttemptRate | Control::RepeatedExecution => {
+                "65535".to_owned()
+            }
+            Control::DuplicateOrder => "1024".to_owned(),
+            control if is_money(control) => format!("\"{MOST_MONEY}\""),
+            _ => MOST_QTY.to_string(),
+        };
+        Some(in_its_table(control, &most))
     };
     sections(&mut out, shape, &value, &|_, _| String::new());
-    let collar = "price_collar = { bps = 100000, on_missing = \"allow\" }\n";
+    let collar = "price_collar = { bps = 100000, max_age = \"24h\", on_missing = \"allow\" }\n\
+                  price_move = { bps = 100000, period = \"5m\" }\n";
     let _ = writeln!(out, "[group.{REPLAY_GROUP}]\n{collar}");
     for symbol in shape.file.instruments.keys() {
         let limits = shape.instrument(symbol);
@@ -107,43 +112,90 @@ pub(super) fn suggestion(
     out
 }
 
-/// A limit's value as the file writes it; without an observation the strictest one.
-fn limit_text(chosen: &Chosen, control: Control, level: Level) -> String {
-    let row = chosen.row(control, level);
-    let literal = row.map(|row| row.literal.as_str());
+/// A limit's value as the file writes it. Without an observation a mandatory one is the strictest,
+/// and another is left out.
+fn limit_text(chosen: &Chosen, control: Control, level: Level) -> Option<String> {
+    let row = chosen.row(control, level).map(|row| row.literal.as_str());
+    let value = row.or(match control {
+        Control::MaxOrderQty | Control::MaxPosition => Some("0"),
+        Control::MaxOrderNotional | Control::CreditLimit | Control::MaxOpenNotional => {
+            Some("\"0\"")
+        }
+        Control::MessageRate | Control::DuplicateOrder => Some("1"),
+        _ => None,
+    })?;
+    Some(in_its_table(control, value))
+}
+
+/// The table around a value, where its key has one.
+fn in_its_table(control: Control, value: &str) -> String {
     match control {
-        Control::MessageRate => {
-            format!("{{ max = {}, window = \"1s\" }}", literal.unwrap_or("1"))
-        }
-        Control::DuplicateOrder => {
-            format!("{{ max = {}, window = \"1ms\" }}", literal.unwrap_or("1"))
-        }
-        Control::MaxPosition => {
-            let most = literal.unwrap_or("0");
-            format!("{{ long = {most}, short = {most} }}")
-        }
-        control if is_money(control) => literal.unwrap_or("\"0\"").to_owned(),
-        _ => literal.unwrap_or("0").to_owned(),
+        Control::MessageRate
+        | Control::AttemptRate
+        | Control::RepeatedExecution
+        | Control::WindowNotional => format!("{{ max = {value}, window = \"1s\" }}"),
+        Control::DuplicateOrder => format!("{{ max = {value}, window = \"1ms\" }}"),
+        Control::MaxPosition => format!("{{ long = {value}, short = {value} }}"),
+        Control::LossLimit => format!("{{ day = {value} }}"),
+        Control::Drawdown => format!("{{ max = {value} }}"),
+        _ => value.to_owned(),
     }
 }
 
-type Value<'v> = dyn Fn(Control, Level) -> String + 'v;
+type Value<'v> = dyn Fn(Control, Level) -> Option<String> + 'v;
+type Comment<'v> = dyn Fn(Control, Level) -> String + 'v;
 
-/// Firm, desks, customers, accounts and strategies.
-fn sections(out: &mut String, shape: &Shape, value: &Value<'_>, comment: &Value<'_>) {
-    let node = |out: &mut String, level: Level, limits: &NodeLimits| {
-        for control in [Control::CreditLimit, Control::MaxOpenNotional] {
-            line(out, control, level, value, comment);
+/// Limits of a firm, a desk and a customer.
+const OF_NODE: [Control; 8] = [
+    Control::CreditLimit,
+    Control::MaxOpenNotional,
+    Control::MaxOpenOrders,
+    Control::NetExposure,
+    Control::DailyNotional,
+    Control::WindowNotional,
+    Control::LossLimit,
+    Control::Drawdown,
+];
+/// Those that an account has beside.
+const OF_ACCOUNT: [Control; 4] =
+    [Control::MaxOrderQty, Control::MaxOrderNotional, Control::DailyOrders, Control::MessageRate];
+/// Those of an account in an instrument.
+const OF_HOLDING: [Control; 3] = [Control::DuplicateOrder, Control::MaxPosition, Control::DailyQty];
+/// Those of a strategy.
+const OF_STRATEGY: [Control; 8] = [
+    Control::MessageRate,
+    Control::AttemptRate,
+    Control::RepeatedExecution,
+    Control::MaxOpenOrders,
+    Control::DailyOrders,
+    Control::WindowNotional,
+    Control::LossLimit,
+    Control::Drawdown,
+];
+
+/// Firm, desks, customers, accounts, strategies, sessions and venues.
+fn sections(out: &mut String, shape: &Shape, value: &Value<'_>, comment: &Comment<'_>) {
+    let lines = |out: &mut String, level: Level, controls: &[Control]| {
+        for control in controls {
+            line(out, *control, level, value, comment);
         }
+    };
+    let node = |out: &mut String, level: Level, limits: &NodeLimits| {
+        lines(out, level, &OF_NODE);
         lists(out, &limits.restricted, "restricted");
     };
-    let _ = writeln!(out, "[firm]\nbase_currency = {}", quoted(&shape.file.base_currency));
-    node(out, Level::Firm, &shape.file.firm);
-    for (name, desk) in &shape.file.desks {
+    let file = &shape.file;
+    let _ = writeln!(out, "[firm]\nbase_currency = {}", quoted(&file.base_currency));
+    if file.day_roll_ns != 0 {
+        let minutes = file.day_roll_ns / 60_000_000_000;
+        let _ = writeln!(out, "day_roll = \"{:02}:{:02}\"", minutes / 60, minutes % 60);
+    }
+    node(out, Level::Firm, &file.firm);
+    for (name, desk) in &file.desks {
         let _ = writeln!(out, "\n[desk.{}]", quoted(name));
         node(out, Level::Desk, desk);
     }
-    for (name, customer) in &shape.file.customers {
+    for (name, customer) in &file.customers {
         let _ = writeln!(out, "\n[customer.{}]", quoted(name));
         if let Some(desk) = &customer.desk {
             let _ = writeln!(out, "desk = {}", quoted(desk));
@@ -158,33 +210,44 @@ fn sections(out: &mut String, shape: &Shape, value: &Value<'_>, comment: &Value<
         if let Some(customer) = customer {
             let _ = writeln!(out, "customer = {}", quoted(customer));
         }
-        for control in [
-            Control::MaxOrderQty,
-            Control::MaxOrderNotional,
-            Control::CreditLimit,
-            Control::MaxOpenNotional,
-            Control::MessageRate,
-        ] {
-            line(out, control, Level::Account, value, comment);
-        }
-        for control in [Control::DuplicateOrder, Control::MaxPosition] {
-            line(out, control, Level::AccountInstrument, value, comment);
-        }
+        lines(out, Level::Account, &OF_ACCOUNT);
+        lines(out, Level::Account, &OF_NODE);
+        lines(out, Level::AccountInstrument, &OF_HOLDING);
         lists(out, restricted, "restricted");
     }
     for name in &shape.strategies {
         let _ = writeln!(out, "\n[strategy.{}]", quoted(name));
-        line(out, Control::MessageRate, Level::Strategy, value, comment);
+        let own = file.strategies.get(name).and_then(|limits| limits.session.as_ref());
+        if let Some(session) = own {
+            let _ = writeln!(out, "session = {}", quoted(session));
+        }
+        lines(out, Level::Strategy, &OF_STRATEGY);
+    }
+    for name in file.sessions.keys() {
+        let _ = writeln!(out, "\n[session.{}]", quoted(name));
+        lines(out, Level::Session, &[Control::MessageRate, Control::AttemptRate]);
+    }
+    for name in file.venues.keys() {
+        let _ = writeln!(out, "\n[venue.{}]", quoted(name));
+        lines(out, Level::Venue, &[Control::MessageRate]);
     }
     out.push('\n');
 }
 
-fn line(out: &mut String, control: Control, level: Level, value: &Value<'_>, comment: &Value<'_>) {
+fn line(
+    out: &mut String,
+    control: Control,
+    level: Level,
+    value: &Value<'_>,
+    comment: &Comment<'_>,
+) {
     let key = match control {
         Control::CreditLimit => "credit".to_owned(),
         control => control.name().to_lowercase(),
     };
-    let _ = writeln!(out, "{key} = {}{}", value(control, level), comment(control, level));
+    if let Some(value) = value(control, level) {
+        let _ = writeln!(out, "{key} = {value}{}", comment(control, level));
+    }
 }
 
 /// Ticks, lots, collars, and the list of what was traded.
@@ -197,9 +260,24 @@ fn instruments(out: &mut String, shape: &Shape, observed: &Observed, chosen: &Ch
         let _ = writeln!(
             out,
             "# observed, in basis points from the last price: {seen}; before the first price: {} \
-             orders\nprice_collar = {{ bps = {bps}, on_missing = \"{on_missing}\" }}",
+             orders",
             grouped(observed.before_reference),
         );
+        let age = chosen.row(Control::ReferenceStale, Level::Instrument).map(|row| {
+            let _ = writeln!(out, "# observed, age of that price in ns: {}", self::seen(row));
+            format!("max_age = {}, ", row.literal)
+        });
+        let age = age.unwrap_or_default();
+        let _ =
+            writeln!(out, "price_collar = {{ bps = {bps}, {age}on_missing = \"{on_missing}\" }}");
+        if let Some(row) = chosen.row(Control::PriceMove, Level::Instrument) {
+            let _ = writeln!(
+                out,
+                "price_move = {{ bps = {}, period = \"5m\" }}  # observed: {}",
+                row.literal,
+                self::seen(row)
+            );
+        }
     };
     let whole = observed.instruments.iter().fold(Grid::default(), |all, (_, grid)| Grid {
         orders: all.orders + grid.orders,
@@ -344,6 +422,9 @@ fn seen(row: &Row) -> String {
     // An order without an equal before it is not compared.
     let of = match row.control {
         Control::DuplicateOrder => format!(", of {} orders with an equal", grouped(row.orders)),
+        Control::LossLimit | Control::Drawdown | Control::RepeatedExecution => {
+            "; twice that, because it latches".to_owned()
+        }
         _ => String::new(),
     };
     format!("p50 {p50}, p99.9 {p999}, max {max}{of}")

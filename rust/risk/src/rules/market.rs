@@ -3,7 +3,7 @@
 use cwts_types::{Control, Level, OrderType, Phase, Side, order_flag};
 
 use super::Asked;
-use crate::limits::{Limit, type_bit};
+use crate::limits::{Auction, Limit, type_bit};
 use crate::senders::VenueLine;
 use crate::tables::bps_band;
 
@@ -23,9 +23,8 @@ pub(super) fn broken(asked: &Asked<'_>, venue: Option<&VenueLine>, at: &mut Repo
     if *n < rules.min_n {
         here(Control::MinOrderNotional, *n, rules.min_n);
     }
-    if let Some(rule) = rules.price_move.filter(|_| asked.is_priced())
-        && let Some(from) = market.moved_from(rule, asked.ts).filter(|px| *px > 0)
-        && let Some(edge) = outside(order.px, bps_band(from, rule.bps))
+    if let Some((from, bps)) = moved_from(asked)
+        && let Some(edge) = outside(order.px, bps_band(from, bps))
     {
         here(Control::PriceMove, order.px, edge);
     }
@@ -48,9 +47,7 @@ pub(super) fn broken(asked: &Asked<'_>, venue: Option<&VenueLine>, at: &mut Repo
         }
         _ => {}
     }
-    let venue_phase = venue.and_then(|venue| venue.phase).and_then(Phase::from_code);
-    let is_auction = [phase, venue_phase].into_iter().flatten().any(Phase::is_auction);
-    auction(asked, is_auction, &mut here);
+    auction(asked, venue, &mut here);
     if rules.types.is_some_and(|types| !is_listed(asked, types)) {
         here(Control::OrderTypeNotAllowed, i64::from(order.type_tif), 0);
     }
@@ -95,15 +92,29 @@ fn outside(px: i64, (low, high): (i128, i128)) -> Option<i64> {
     }
 }
 
-fn auction(asked: &Asked<'_>, is_auction: bool, here: &mut impl FnMut(Control, i64, i64)) {
-    let Asked { order, lines, n, .. } = asked;
-    let Some(rule) = lines.instrument.rules.auction else { return };
+/// The reference of one period ago and the width around it, where the order is held against it.
+pub(crate) fn moved_from(asked: &Asked<'_>) -> Option<(i64, i64)> {
+    let line = asked.lines.instrument;
+    let rule = line.rules.price_move.filter(|_| asked.is_priced())?;
+    let from = line.market.moved_from(rule, asked.ts).filter(|px| *px > 0)?;
+    Some((from, rule.bps))
+}
+
+/// The rule on auctions, where the order is meant for one or meets one.
+pub(crate) fn auction_rule(asked: &Asked<'_>, venue: Option<&VenueLine>) -> Option<Auction> {
+    let Asked { order, lines, .. } = asked;
+    let rule = lines.instrument.rules.auction?;
     let tif = order.type_tif >> 4;
     let is_meant =
         order.flags & order_flag::AUCTION != 0 || tif == AT_THE_OPEN || tif == AT_THE_CLOSE;
-    if !is_meant && !is_auction {
-        return;
-    }
+    let phases = [lines.instrument.market.phase, venue.and_then(|venue| venue.phase)];
+    let mut phases = phases.into_iter().flatten().filter_map(Phase::from_code);
+    (is_meant || phases.any(Phase::is_auction)).then_some(rule)
+}
+
+fn auction(asked: &Asked<'_>, venue: Option<&VenueLine>, here: &mut impl FnMut(Control, i64, i64)) {
+    let Asked { order, lines, n, .. } = asked;
+    let Some(rule) = auction_rule(asked, venue) else { return };
     let control = Control::AuctionRule;
     if let Limit::At(max) = rule.max_qty
         && order.qty > max

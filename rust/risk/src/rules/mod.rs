@@ -3,7 +3,7 @@
 //! Each rule stands here once: it gives every place where the order breaks it. A decision takes
 //! the bits of that; the details of a refusal take the first place of each.
 
-mod market;
+pub(crate) mod market;
 mod owner;
 pub(crate) mod sums;
 
@@ -33,7 +33,7 @@ impl Asked<'_> {
     }
 
     /// Whether its sender gave a price.
-    fn is_priced(&self) -> bool {
+    pub(crate) fn is_priced(&self) -> bool {
         let has_limit = matches!(self.shape.order_type, OrderType::Limit | OrderType::StopLimit);
         self.order.px != 0 || has_limit
     }
@@ -62,7 +62,7 @@ impl Engine {
             market::broken(asked, venue, &mut at);
         }
         self.broken_by_owner(asked, &mut at);
-        self.broken_sums(asked, &mut at);
+        self.sums::<false>(asked, &mut at);
         if let Some(venue) = venue {
             market::broken_at_venue(asked, venue, &mut at);
         }
@@ -70,6 +70,14 @@ impl Engine {
             let control = Control::ReduceOnlyWouldIncrease;
             at(control, Level::AccountInstrument, asked.order.account, asked.added_qty, 0);
         }
+    }
+
+    /// Gives every sum and count with the limit that it is held against, passed or not; `i64::MAX`
+    /// where no limit is set.
+    pub(crate) fn compared_sums(&self, asked: &Asked<'_>, to: &mut impl FnMut(Violation)) {
+        self.sums::<true>(asked, &mut |control, level, scope, observed, limit| {
+            to(Violation { control, level, scope, observed, limit });
+        });
     }
 
     /// The same for a decision that was made: the first place of each control.

@@ -14,17 +14,8 @@ impl Engine {
         if strategy.watch {
             self.broken_by_strategy(asked, at);
         }
-        if lines.instrument.rules.reg_sho
-            && matches!(asked.shape.side, Side::Short | Side::ShortExempt)
-        {
-            let holding = asked.holding;
-            let key = crate::holding::holding_key(order.account, order.instrument);
-            let located = self.locates.get(&key).copied().unwrap_or(0);
-            let used = holding.short_work.saturating_add(holding.short_day);
-            let used = used.saturating_add(asked.added_qty);
-            if used > located {
-                at(Control::Locate, Level::AccountInstrument, order.account, used, located);
-            }
+        if let Some((used, located)) = self.located(asked).filter(|(used, most)| used > most) {
+            at(Control::Locate, Level::AccountInstrument, order.account, used, located);
         }
         let session = self.sessions.get(strategy.session as usize);
         let attempts = [
@@ -38,6 +29,19 @@ impl Engine {
                 at(Control::AttemptRate, level, scope, count, i64::from(window.max));
             }
         }
+    }
+
+    /// What is sold short today with this order, and what is located, where a locate is asked for.
+    pub(crate) fn located(&self, asked: &Asked<'_>) -> Option<(i64, i64)> {
+        let Asked { order, holding, .. } = asked;
+        let is_short = matches!(asked.shape.side, Side::Short | Side::ShortExempt);
+        if !is_short || !asked.lines.instrument.rules.reg_sho {
+            return None;
+        }
+        let key = crate::holding::holding_key(order.account, order.instrument);
+        let used = holding.short_work.saturating_add(holding.short_day);
+        let located = self.locates.get(&key).copied().unwrap_or(0);
+        Some((used.saturating_add(asked.added_qty), located))
     }
 
     fn broken_by_strategy(&self, asked: &Asked<'_>, at: &mut Report<'_>) {

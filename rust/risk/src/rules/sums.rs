@@ -1,4 +1,6 @@
 //! Rules on sums and counts: of a strategy, and of every node from the account to the firm.
+//!
+//! `ALL`: every comparison is given, not only those that are broken.
 
 use cwts_types::{Control, Level};
 
@@ -10,12 +12,12 @@ use crate::market::WHOLE_BPS;
 use crate::tables::Node;
 
 impl Engine {
-    pub(super) fn broken_sums(&self, asked: &Asked<'_>, at: &mut Report<'_>) {
+    pub(super) fn sums<const ALL: bool>(&self, asked: &Asked<'_>, at: &mut Report<'_>) {
         let Asked { order, lines, .. } = asked;
         let strategy = lines.strategy;
         if strategy.caps.watch {
             let owner = (Level::Strategy, order.strategy);
-            self.broken_counts(asked, &strategy.caps, &strategy.tally, strategy.sums, owner, at);
+            self.counts::<ALL>(asked, &strategy.caps, &strategy.tally, strategy.sums, owner, at);
         }
         let mut index = Some(lines.account.node);
         while let Some(number) = index {
@@ -26,23 +28,23 @@ impl Engine {
             index = node.parent;
             if node.caps.watch {
                 let owner = (node.level, node.handle);
-                self.broken_counts(asked, &node.caps, &node.tally, node.sums, owner, at);
-                self.broken_amounts(asked, number, at);
+                self.counts::<ALL>(asked, &node.caps, &node.tally, node.sums, owner, at);
+                self.amounts::<ALL>(asked, number, at);
             }
-            self.slowed(asked, node, at);
+            self.slowed::<ALL>(asked, node, at);
         }
-        self.beyond_cash(asked, at);
+        self.beyond_cash::<ALL>(asked, at);
         let day = asked.holding.day_qty.saturating_add(asked.added_qty);
         let work = asked.holding.work[0].saturating_add(asked.holding.work[1]);
         let day = day.saturating_add(work);
-        if day > asked.limits.day_qty {
+        if ALL || day > asked.limits.day_qty {
             let level = Level::AccountInstrument;
             at(Control::DailyQty, level, order.account, day, asked.limits.day_qty);
         }
     }
 
     /// What a strategy and a node have in common.
-    fn broken_counts(
+    fn counts<const ALL: bool>(
         &self,
         asked: &Asked<'_>,
         caps: &Caps,
@@ -54,28 +56,29 @@ impl Engine {
         let mut here = |control, observed, limit| at(control, level, scope, observed, limit);
         if let Some(sums) = sums.map(|s| &self.sums[s]) {
             match sums.sum(asked.ts).map(|sum| sum.saturating_add(asked.added_n)) {
-                Some(sum) if sum <= sums.max => {}
+                Some(sum) if !ALL && sum <= sums.max => {}
                 sum => here(Control::WindowNotional, sum.unwrap_or(i64::MAX), sums.max),
             }
         }
         if asked.is_new() {
             let open = i64::from(tally.open_orders);
-            if open >= caps.open_orders {
+            if ALL || open >= caps.open_orders {
                 here(Control::MaxOpenOrders, open.saturating_add(1), caps.open_orders);
             }
             let today = i64::from(tally.day_orders);
-            if today >= caps.day_orders {
+            if ALL || today >= caps.day_orders {
                 here(Control::DailyOrders, today.saturating_add(1), caps.day_orders);
             }
         }
         for (latch, (control, limit, observed)) in tally.latched.iter().zip(tally.lost(caps)) {
-            if latch.is_shut() {
-                here(control, observed, limit.map_or(0, |limit| limit.max));
+            if ALL || latch.is_shut() {
+                let unset = if ALL { i64::MAX } else { 0 };
+                here(control, observed, limit.map_or(unset, |limit| limit.max));
             }
         }
     }
 
-    fn broken_amounts(&self, asked: &Asked<'_>, index: usize, at: &mut Report<'_>) {
+    fn amounts<const ALL: bool>(&self, asked: &Asked<'_>, index: usize, at: &mut Report<'_>) {
         let Asked { order, holding, .. } = asked;
         let node = &self.nodes[index];
         let added = asked.added_n;
@@ -88,22 +91,20 @@ impl Engine {
             (node.net.saturating_neg(), node.open.saturating_sub(node.open_buy))
         };
         let worst = net.saturating_add(open).saturating_add(added);
-        if worst > node.caps.net {
+        if ALL || worst > node.caps.net {
             here(Control::NetExposure, worst, node.caps.net);
         }
-        if let Some(bps) = node.caps.concentration_bps.filter(|_| node.credit != i64::MAX) {
-            let most = i128::from(node.credit) * i128::from(bps) / i128::from(WHOLE_BPS);
-            let most = i64::try_from(most).unwrap_or(i64::MAX);
+        if let Some(most) = node.concentration_max() {
             let own = holding.cost.saturating_add(holding.open).saturating_add(added);
-            if own > most {
+            if ALL || own > most {
                 here(Control::Concentration, own, most);
             }
         }
         let day = node.day.saturating_add(node.open).saturating_add(added);
-        if day > node.caps.day {
+        if ALL || day > node.caps.day {
             here(Control::DailyNotional, day, node.caps.day);
         }
-        if node.caps.self_trade {
+        if node.caps.self_trade && !ALL {
             // As the working orders are kept: only a limit bounds where an order may trade.
             let reach = match crate::evaluate::limit_px(order, asked.shape.order_type) {
                 Some(px) => px,
@@ -117,14 +118,14 @@ impl Engine {
     }
 
     /// Near a limit orders must keep a distance in time.
-    fn slowed(&self, asked: &Asked<'_>, node: &Node, at: &mut Report<'_>) {
+    fn slowed<const ALL: bool>(&self, asked: &Asked<'_>, node: &Node, at: &mut Report<'_>) {
         let rules = self.file.control;
         if rules.slow == 0 {
             return;
         }
         let account = &self.nodes[asked.lines.account.node];
         let since = asked.ts.saturating_sub(account.last_ts);
-        if account.last_ts == 0 || since >= rules.slow_delay_ns {
+        if account.last_ts == 0 || !ALL && since >= rules.slow_delay_ns {
             return;
         }
         let used = node.open.saturating_add(node.held);
@@ -141,7 +142,7 @@ impl Engine {
         }
     }
 
-    fn beyond_cash(&self, asked: &Asked<'_>, at: &mut Report<'_>) {
+    fn beyond_cash<const ALL: bool>(&self, asked: &Asked<'_>, at: &mut Report<'_>) {
         let Asked { order, lines, holding, .. } = asked;
         if lines.account.cash == i64::MAX {
             return;
@@ -150,7 +151,7 @@ impl Engine {
         let own = margin(after, lines.instrument.rules.margin_bps);
         let node = &self.nodes[lines.account.node];
         let needed = node.margin.saturating_sub(holding.margin).saturating_add(own);
-        if needed > lines.account.cash {
+        if ALL || needed > lines.account.cash {
             at(Control::BuyingPower, Level::Account, order.account, needed, lines.account.cash);
         }
     }

@@ -123,6 +123,54 @@ pub(crate) fn many_limits() -> Limits {
         .set("control", "staged", "{ slow = 80, slow_delay = \"9ns\" }")
 }
 
+/// A limit for each comparison; few of them are ever passed.
+pub(crate) fn every_limit() -> Limits {
+    let rate = "{ max = 30, window = \"90ns\" }";
+    let money = "{ max = \"900000\", window = \"50ns\" }";
+    let loss = "{ max = \"4000\", confirm_marks = 2 }";
+    let mut limits = many_limits();
+    for owner in ["firm", "desk.d", "customer.c", "account.A", "strategy.s"] {
+        limits = limits.set(owner, "window_notional", money).set(owner, "max_open_orders", "40");
+        limits = limits.set(owner, "loss_limit", &loss.replace("max", "day"));
+        limits = limits.set(owner, "drawdown", loss);
+        if owner == "strategy.s" {
+            continue;
+        }
+        limits = limits
+            .set(owner, "max_open_notional", "\"390000\"")
+            .set(owner, "net_exposure", "\"300000\"")
+            .set(owner, "concentration", "\"80%\"")
+            .set(owner, "daily_notional", "\"700000\"");
+    }
+    limits
+        .set("control", "staged", "{ slow = 5, slow_delay = \"9ns\" }")
+        .set("strategy.s", "daily_orders", "60")
+        .set("strategy.s", "attempt_rate", rate)
+        .set("strategy.s", "message_rate", rate)
+        .set("strategy.s", "max_order_qty", "300")
+        .set("strategy.s", "max_order_notional", "\"30000\"")
+        .set("account.A", "daily_orders", "60")
+        .set("account.A", "cash", "\"300000\"")
+        .set("session.X", "message_rate", rate)
+        .set("instrument.I", "message_rate", rate)
+        .set("instrument.I", "max_order_qty", "350")
+        .set("instrument.I", "max_order_notional", "\"35000\"")
+        .set("instrument.I", "min_order_qty", "2")
+        .set("instrument.I", "min_order_notional", "\"200\"")
+        .set(
+            "instrument.I",
+            "price_collar",
+            "{ bps = 900, ticks = 1_500, absolute = \"14\", max_age = \"60ns\", \
+             reference = \"external\" }",
+        )
+        .set(
+            "instrument.I",
+            "auction",
+            "{ max_order_qty = 40, max_order_notional = \"4500\", market = false, \
+             collar_bps = 600 }",
+        )
+}
+
 /// The stream: registrations, limits, and then the drafts with ids, times and numbers.
 pub(crate) fn lay_out(drafts: &[(Draft, i64)], limits: &Limits) -> Vec<Entry> {
     let mut out = Vec::new();
@@ -255,7 +303,8 @@ fn push(out: &mut Vec<Entry>, flags: u16, body: Body) {
 }
 
 fn reference(instrument: u32, px: i64, ts: u64) -> Body {
-    Body::Reference(Reference { instrument, flags: 2, px, ts, ..Reference::default() })
+    let prior_close = PX;
+    Body::Reference(Reference { instrument, flags: 2, px, prior_close, ts, ..Reference::default() })
 }
 
 /// A limits text in three chunks, and its activation.
