@@ -18,6 +18,7 @@ impl Engine {
 
     #[cold]
     fn roll(&mut self, ts: u64) {
+        self.end_day_counts();
         self.next_roll = self.roll_after(ts);
         for node in &mut self.nodes {
             node.day = 0;
@@ -46,4 +47,4 @@ impl Engine {
 }
 
 /// A day without a leap second, as UTC nanoseconds count it.
-const DAY_NS: u64 = 86_400_000_000_000;
+pub(crate) const DAY_NS: u64 = 86_400_000_000_000;

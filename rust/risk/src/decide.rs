@@ -38,8 +38,12 @@ impl Engine {
                 self.cancel_outcome(order, self.resolve(order.ref_id).is_some())
             }
             _ => {
-                let found = self.evaluate_live(order, ts, Hint::NONE);
-                self.outcome(order, ts, &found)
+                let mut found = self.evaluate_live(order, ts, Hint::NONE);
+                let mut verdict = Verdict::Reject;
+                if self.lenient && !found.passes() {
+                    (found.reasons, verdict) = self.weighed(order, ts, &found);
+                }
+                self.outcome(order, ts, &found, verdict)
             }
         }
     }
@@ -102,14 +106,18 @@ impl Engine {
                 outcome
             }
             _ => {
-                let found = if replayed {
+                let mut found = if replayed {
                     self.evaluate(order, ts, hint)
                 } else {
                     self.evaluate_live(order, ts, hint)
                 };
+                let mut verdict = Verdict::Reject;
+                if self.lenient && !found.passes() {
+                    (found.reasons, verdict) = self.weigh(order, ts, &found, replayed);
+                }
                 seen(Sight { engine: self, order, ts, found: &found });
                 self.counters.orders += 1;
-                let outcome = self.outcome(order, ts, &found);
+                let outcome = self.outcome(order, ts, &found, verdict);
                 if found.passes() {
                     self.counters.accepted += 1;
                     self.accept(order, ts, &found, replayed);
@@ -165,7 +173,7 @@ impl Engine {
     }
 
     #[inline]
-    fn outcome(&self, order: &Order, ts: u64, found: &Evaluation) -> Outcome {
+    fn outcome(&self, order: &Order, ts: u64, found: &Evaluation, refused: Verdict) -> Outcome {
         if found.passes() {
             return Outcome {
                 decision: self.blank(order, Verdict::Accept),
@@ -173,7 +181,7 @@ impl Engine {
             };
         }
         let violations = self.violations(order, ts, found);
-        let decision = self.blank(order, Verdict::Reject).with_violations(&violations);
+        let decision = self.blank(order, refused).with_violations(&violations);
         Outcome { decision, violations }
     }
 

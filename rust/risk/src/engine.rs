@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use cwts_types::{Control, Entry, Level, Register, RegisterKind};
 use rustc_hash::FxBuildHasher;
-use serde::{Deserialize, Serialize};
 
+use crate::counters::Counters;
 use crate::holding::{Holding, HoldingLimits};
 use crate::ids::{IdMap, IdSet};
 use crate::limits::LimitsFile;
@@ -17,35 +17,6 @@ use crate::tables::{
 use crate::tables::{account_limits, instrument_limits};
 use crate::window::{Sums, Window};
 use crate::working::{Replacing, Working};
-
-/// What the engine counted; only ever grows.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Counters {
-    /// Orders and replaces decided.
-    pub orders: u64,
-    /// Of those, accepted.
-    pub accepted: u64,
-    /// Cancels passed.
-    pub cancels: u64,
-    /// Cancels that named no working order.
-    pub unknown_orders: u64,
-    /// Execution reports taken in.
-    pub execs: u64,
-    /// Execution reports on unknown orders.
-    pub unknown_execs: u64,
-    /// Execution ids seen twice.
-    pub duplicate_execs: u64,
-    /// Fills beyond an order's quantity.
-    pub overfills: u64,
-    /// Fills that came after the end of their order; booked all the same.
-    pub late_fills: u64,
-    /// Inputs whose time was before the last.
-    pub time_back: u64,
-    /// Refusals by each control.
-    pub by_bit: Vec<u64>,
-    /// Refusals by lowest bit.
-    pub by_first: Vec<u64>,
-}
 
 /// The risk engine: a pure fold over entries. It has no clock, no randomness and no I/O.
 #[derive(Debug, Clone)]
@@ -104,6 +75,13 @@ pub struct Engine {
     pub(crate) last_ts: u64,
     pub(crate) decisions: u64,
     pub(crate) counters: Counters,
+    /// What was counted when the day began.
+    pub(crate) day_start: Counters,
+    /// Entries that follow from what was folded.
+    pub(crate) due: VecDeque<cwts_types::Body>,
+    /// Whether a violation can be anything but a refusal; derived.
+    pub(crate) lenient: bool,
+    pub(crate) blocked: crate::severity::Blocked,
 }
 
 /// An entry that cannot be folded: the log and this engine do not belong together.
@@ -149,6 +127,20 @@ pub enum StepError {
         /// What does not fit.
         why: &'static str,
     },
+    /// An override that does not fit.
+    #[error("override of order {order_id}: {why}")]
+    Override {
+        /// The order.
+        order_id: u64,
+        /// What does not fit.
+        why: String,
+    },
+    /// An entry that does not follow from those before.
+    #[error("{name}: does not follow from the entries before")]
+    NotDue {
+        /// Its type.
+        name: &'static str,
+    },
     /// A state that was not made by this release.
     #[error("snapshot: {0}")]
     Snapshot(&'static str),
@@ -163,7 +155,7 @@ impl Default for Engine {
 impl Engine {
     /// An engine without limits: it refuses every order.
     pub fn new() -> Self {
-        let bits = cwts_types::CONTROLS.len();
+        let counters = Counters::new();
         Self {
             file: LimitsFile::default(),
             text: Vec::new(),
@@ -205,11 +197,11 @@ impl Engine {
             kill_seq: 0,
             last_ts: 0,
             decisions: 0,
-            counters: Counters {
-                by_bit: vec![0; bits],
-                by_first: vec![0; bits],
-                ..Counters::default()
-            },
+            day_start: counters.clone(),
+            counters,
+            due: VecDeque::new(),
+            lenient: false,
+            blocked: crate::severity::Blocked::default(),
         }
     }
 
@@ -396,6 +388,7 @@ impl Engine {
         self.next_roll = if self.next_roll == 0 { 0 } else { self.roll_after(self.last_ts) };
         self.recount_margins();
         self.rebuild_crossing();
+        self.refresh_severity();
         self.start_pnl();
         self.refresh_kill();
     }
@@ -451,6 +444,11 @@ impl Engine {
             Body::Register(register) => self.register(register)?,
             Body::Kill(kill) => self.kill(index, kill)?,
             Body::Resume(resume) => self.resume(index, resume)?,
+            Body::Override(said) => {
+                let now = self.advance(u64::try_from(entry.header.utc_ns).unwrap_or(0));
+                self.override_entry(said, now)?;
+            }
+            body @ (Body::Alert(_) | Body::TriggerCounts(_)) => self.take_expected(body)?,
             Body::ReleaseDenied(denied) => self.deny_release(denied.order_id),
             Body::Tick => {
                 self.advance(u64::try_from(entry.header.utc_ns).unwrap_or(0));

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use cwts_types::{Register, RegisterKind};
+use cwts_types::{Entry, Header, Order, Register, RegisterKind};
 use serde::{Deserialize, Serialize};
 
 use crate::caps::{Latch, Tally};
-use crate::engine::{Counters, Engine, StepError};
+use crate::counters::Counters;
+use crate::engine::{Engine, StepError};
 use crate::holding::Holding;
 use crate::kill::Hold;
 use crate::market::Market;
@@ -56,6 +57,12 @@ struct Image {
     last_ts: u64,
     decisions: u64,
     counters: Counters,
+    day_start: Counters,
+    /// Entries, as their bytes.
+    due: Vec<Vec<u8>>,
+    /// Records of orders that were blocked softly.
+    blocked: Vec<Vec<u8>>,
+    granted: BTreeMap<u64, crate::severity::Granted>,
 }
 
 impl Engine {
@@ -128,6 +135,14 @@ impl Engine {
             last_ts: self.last_ts,
             decisions: self.decisions,
             counters: self.counters.clone(),
+            day_start: self.day_start.clone(),
+            due: self
+                .due
+                .iter()
+                .map(|body| Entry { header: Header::default(), body: body.clone() }.to_bytes())
+                .collect(),
+            blocked: self.blocked.orders.iter().map(|o| o.to_bytes().to_vec()).collect(),
+            granted: self.blocked.granted.clone(),
         };
         // A Vec grows as it must; the serialiser has no other way to fail.
         postcard::to_allocvec(&image).unwrap_or_default()
@@ -223,6 +238,15 @@ impl Engine {
         engine.last_ts = image.last_ts;
         engine.decisions = image.decisions;
         engine.counters = image.counters;
+        engine.day_start = image.day_start;
+        for bytes in &image.due {
+            engine.due.push_back(Entry::decode(bytes).map_err(|_| broken.clone())?.body);
+        }
+        for bytes in &image.blocked {
+            let record = bytes.as_slice().try_into().map_err(|_| broken.clone())?;
+            engine.blocked.orders.push_back(Order::from_bytes(record));
+        }
+        engine.blocked.granted = image.granted;
         engine.pending_text = image.pending_text;
         // Margins are in the holdings; their sums and the own orders by price follow from them.
         for index in 0..engine.holdings.len() {
@@ -250,13 +274,12 @@ impl Engine {
                 && w.cum >= 0
                 && w.notional.is_sound()
         };
-        let bits = cwts_types::CONTROLS.len();
         image.holdings.iter().all(holding)
             && image.working.iter().chain(&image.ended).all(|row| working(&row.1))
             && image.replacing.iter().flat_map(|row| &row.1.pending).all(|p| p.terms.qty >= 0)
             && image.windows.iter().all(Window::is_sound)
-            && image.counters.by_bit.len() == bits
-            && image.counters.by_first.len() == bits
+            && image.counters.is_sound()
+            && image.day_start.is_sound()
     }
 
     /// Registers every name again, nodes in their order of creation.

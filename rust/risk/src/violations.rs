@@ -92,9 +92,11 @@ impl Engine {
                 own(PENDING_MAX as i64 + 1, PENDING_MAX as i64)
             }
             Control::DuplicateOrder => {
-                let rule = account
-                    .duplicates
-                    .unwrap_or(crate::limits::Duplicates { max: 0, window_ns: 1 });
+                let rule = account.duplicates.unwrap_or(crate::limits::Duplicates {
+                    max: 0,
+                    window_ns: 1,
+                    severity: None,
+                });
                 let equal = holding.map_or(0, |h| {
                     h.accepted.equal(ts, rule.window_ns, order.px, order.qty, order.side)
                 });

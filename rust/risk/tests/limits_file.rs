@@ -23,7 +23,10 @@ fn the_policy_p1_reads_as_its_fingerprint_says() {
     let RateLimit::At(rate) = account.message_rate else { panic!("{account:?}") };
     let shape = (rate.max, rate.window_ns, rate.counts);
     assert_eq!(shape, (60, 1_000_000_000, Counts::AcceptedNew));
-    assert_eq!(account.duplicate_order, Some(Duplicates { max: 1, window_ns: 1_000_000 }));
+    assert_eq!(
+        account.duplicate_order,
+        Some(Duplicates { max: 1, window_ns: 1_000_000, severity: None })
+    );
     let collar = Collar {
         bps: Some(100),
         reference: ReferenceSource::LastTrade,

@@ -374,6 +374,53 @@ mod tests {
                 Locate { account, instrument: 2, qty, actor }
             )),
             Just(Body::Schema(schema_json())),
+            (any::<[u64; 4]>(), text(), text(), any::<bool>()).prop_map(|(n, a, b, yes)| {
+                Body::Override(Override {
+                    order_id: n[0],
+                    order_seq: n[1],
+                    controls: Reasons(n[2] & ((1 << CONTROLS.len()) - 1) | 1 << 10),
+                    expires_ns: n[3],
+                    actor: a.clone(),
+                    approver: b,
+                    reason: a,
+                    signatures: yes.then_some([[1; 64], [2; 64]]),
+                })
+            }),
+            (any::<[u32; 2]>(), any::<[u64; 2]>(), any::<[i64; 2]>(), 1..5u8, 0..52u8).prop_map(
+                |(h, n, v, kind, bit)| {
+                    Body::Alert(Alert {
+                        kind: AlertKind::from_code(kind).unwrap(),
+                        control: Control::from_bit(bit),
+                        level: Level::Firm,
+                        percent: bit,
+                        scope: h[0],
+                        instrument: h[1],
+                        order_seq: n[0],
+                        order_id: n[1],
+                        observed: v[0],
+                        limit: v[1],
+                    })
+                }
+            ),
+            (any::<[u64; 5]>(), any::<u64>()).prop_map(|(n, bits)| {
+                let row = |control: Control| TriggerRow {
+                    control,
+                    refused: n[3] | 1,
+                    soft: 0,
+                    alerts: n[4],
+                    overridden: 7,
+                };
+                let rows = Reasons(bits).iter().map(row).collect();
+                let [from_ns, to_ns, orders, accepted, cancels] = n;
+                Body::TriggerCounts(TriggerCounts {
+                    from_ns,
+                    to_ns,
+                    orders,
+                    accepted,
+                    cancels,
+                    rows,
+                })
+            }),
         ]
     }
 

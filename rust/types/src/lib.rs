@@ -14,10 +14,10 @@ mod schema;
 mod scope;
 
 pub use body::{
-    Alias, AliasKind, Body, Close, Config, ConfigKind, EntryType, Gap, Genesis, Kill,
-    LimitActivate, LimitApprove, LimitDirection, LimitExpire, LimitPropose, Locate, Note, Phase,
-    Recovery, RecoveryCause, Reference, Register, RegisterKind, ReleaseDenied, Resume, Session,
-    SessionKind, Signature, reference_flag,
+    Alert, AlertKind, Alias, AliasKind, Body, Close, Config, ConfigKind, EntryType, Gap, Genesis,
+    Kill, LimitActivate, LimitApprove, LimitDirection, LimitExpire, LimitPropose, Locate, Note,
+    Override, Phase, Recovery, RecoveryCause, Reference, Register, RegisterKind, ReleaseDenied,
+    Resume, Session, SessionKind, Signature, TriggerCounts, TriggerRow, reference_flag,
 };
 pub use codec::DecodeError;
 pub use control::{CONTROLS, Control, ControlInfo, Reasons, Stage};

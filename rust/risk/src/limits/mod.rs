@@ -12,6 +12,7 @@ pub mod schema;
 mod schema_rules;
 mod section;
 mod section_rules;
+mod severity;
 pub mod units;
 mod value;
 
@@ -24,6 +25,7 @@ pub use rules::{
     WindowNotional, type_bit,
 };
 pub use section::nearest;
+pub use severity::{Severities, Severity, can_soften};
 
 /// Largest limits file.
 pub const LIMITS_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -131,6 +133,8 @@ pub struct Duplicates {
     pub max: u32,
     /// Length of the window; an order exactly this old no longer counts.
     pub window_ns: u64,
+    /// What it means, if the account says so itself.
+    pub severity: Option<Severity>,
 }
 
 /// Where the reference price comes from.

@@ -2,7 +2,7 @@
 
 use cwts_types::KillState;
 
-use super::{Limit, RateLimit};
+use super::{Limit, RateLimit, Severities};
 
 /// At most this much notional accepted in any window (t - w, t].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,12 +92,14 @@ pub struct ControlRules {
     pub slow_delay_ns: u64,
     /// What a latch sets on its scope.
     pub on_auto_trip: KillState,
+    /// What violations mean, where they are not hard.
+    pub severity: Severities,
 }
 
 impl Default for ControlRules {
     fn default() -> Self {
         let on_auto_trip = KillState::ReduceOnly;
-        Self { slow: 0, slow_delay_ns: 0, on_auto_trip }
+        Self { slow: 0, slow_delay_ns: 0, on_auto_trip, severity: Severities::default() }
     }
 }
 

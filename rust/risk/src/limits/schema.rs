@@ -166,10 +166,10 @@ const DUPLICATES: &[Key] = &[
     ),
     key(
         "severity",
-        Kind::Choice(&["hard"]),
-        Stricter::Never,
-        Absent::Word("hard"),
-        "What a duplicate means.",
+        Kind::Choice(super::Severity::WORDS),
+        Stricter::Word("hard"),
+        Absent::Else,
+        "What a duplicate means here; as [control] severity says if not said.",
     ),
     fact("key", Kind::Names, "What makes orders equal: side, price, qty."),
 ];
@@ -422,6 +422,7 @@ pub const SECTIONS: &[SectionInfo] = &[
         keys: &[
             rules::STAGES,
             rules::AUTO_TRIP,
+            rules::SEVERITY,
             fact(
                 "four_eyes",
                 Kind::Choices(super::operators::FOUR_EYES),

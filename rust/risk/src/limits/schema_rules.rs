@@ -93,6 +93,13 @@ pub(super) const STAGES: Key = key(
     Absent::Else,
     "What happens when a limit comes near.",
 );
+pub(super) const SEVERITY: Key = key(
+    "severity",
+    Kind::Table(&super::severity::KEYS),
+    Stricter::Never,
+    Absent::Else,
+    "What violations mean, by control: hard, soft or alert.",
+);
 pub(super) const AUTO_TRIP: Key =
     fact("on_auto_trip", Kind::Choice(&["REDUCE_ONLY", "HALTED"]), "What a latch sets.");
 pub(super) const MIN_QTY: Key = fact("min_order_qty", Kind::Quantity, "Smallest order.");

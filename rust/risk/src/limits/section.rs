@@ -44,6 +44,10 @@ impl<'d> Section<'d> {
         span.map_or(0, |s| s.start)
     }
 
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     pub(super) fn item(&mut self, key: &'static str) -> Option<&'d Item> {
         self.seen.push(key);
         self.table.get(key)
@@ -287,7 +291,7 @@ impl<'d> Section<'d> {
         let max = inner.integer("max", 1, DUPLICATES_MAX, sink).unwrap_or(1);
         let window_ns = inner.duration_ns("window", sink);
         inner.choice("against", &["accepted"], sink);
-        inner.choice("severity", &["hard"], sink);
+        let severity = inner.severity("severity", sink);
         if let Some(key) = inner.names("key", sink) {
             let mut sorted = key;
             sorted.sort();
@@ -300,7 +304,8 @@ impl<'d> Section<'d> {
         if window_ns.is_none() {
             self.wrong(sink, key, "needs a window, as in { window = \"1ms\" }");
         }
-        Some(Duplicates { max: u32::try_from(max).unwrap_or(1), window_ns: window_ns? })
+        let max = u32::try_from(max).unwrap_or(1);
+        Some(Duplicates { max, window_ns: window_ns?, severity })
     }
 
     pub(super) fn position(&mut self, key: &'static str, sink: &mut Sink<'_>) -> PositionLimit {

@@ -207,6 +207,7 @@ impl Section<'_> {
         if self.choice("on_auto_trip", &["REDUCE_ONLY", "HALTED"], sink) == Some("HALTED") {
             out.on_auto_trip = KillState::Halted;
         }
+        out.severity = self.severities(sink);
         out
     }
 }

@@ -1,8 +1,10 @@
 //! Random streams of entries for the small firm.
 
+use cwts_risk::Engine;
 use cwts_types::{
-    Body, Config, ConfigKind, Entry, Exec, Header, Kill, KillState, LimitActivate, Locate, Order,
-    Phase, Reference, ReleaseDenied, Resume, Scope, ScopeKind, Session, SessionKind, entry_flag,
+    Body, Config, ConfigKind, Control, Entry, Exec, Header, Kill, KillState, LimitActivate, Locate,
+    Order, Override, Phase, Reference, ReleaseDenied, Resume, Scope, ScopeKind, Session,
+    SessionKind, entry_flag,
 };
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -12,17 +14,48 @@ use crate::common::*;
 /// One entry to be; ids and numbers are filled in when the stream is laid out.
 #[derive(Debug, Clone)]
 pub(crate) enum Draft {
-    Order { order: Order, target: Index, replayed: bool },
-    Exec { exec: Exec, target: Index },
-    Reference { instrument: u32, px: i64 },
-    Kill { kind: u8, handle: u32, mask: u8 },
+    Order {
+        order: Order,
+        target: Index,
+        replayed: bool,
+    },
+    Exec {
+        exec: Exec,
+        target: Index,
+    },
+    Reference {
+        instrument: u32,
+        px: i64,
+    },
+    Kill {
+        kind: u8,
+        handle: u32,
+        mask: u8,
+    },
     Resume(Index),
-    Limits { qty: i64, credit: i64 },
+    Limits {
+        qty: i64,
+        credit: i64,
+    },
     Denied(Index),
+    /// Two people let a blocked order pass, and it comes again.
+    Override(Index),
+    /// What is due is appended, as whoever keeps the log does.
+    Due,
     Tick,
-    Session { kind: SessionKind, phase: Phase },
-    Locate { account: u32, qty: i64 },
-    Market { bid: i64, restricted: bool, band: i64 },
+    Session {
+        kind: SessionKind,
+        phase: Phase,
+    },
+    Locate {
+        account: u32,
+        qty: i64,
+    },
+    Market {
+        bid: i64,
+        restricted: bool,
+        band: i64,
+    },
 }
 
 pub(crate) fn order() -> impl Strategy<Value = Order> {
@@ -69,6 +102,8 @@ pub(crate) fn draft() -> impl Strategy<Value = Draft> {
         1 => (1..60i64, 100..100_000i64).prop_map(|(qty, credit)| Draft::Limits { qty, credit }),
         1 => any::<Index>().prop_map(Draft::Denied),
         1 => Just(Draft::Tick),
+        2 => any::<Index>().prop_map(Draft::Override),
+        2 => Just(Draft::Due),
         1 => (session_kind(), prop::sample::select(Phase::ALL.to_vec())).prop_map(|(kind, phase)| {
             let phase = if phase.fits(kind) { phase } else { Phase::Trading };
             Draft::Session { kind, phase }
@@ -250,6 +285,29 @@ pub(crate) fn lay_out(drafts: &[(Draft, i64)], limits: &Limits) -> Vec<Entry> {
                 let denied = ReleaseDenied { order_seq: 0, order_id, kill_epoch: epoch };
                 push(&mut out, 0, Body::ReleaseDenied(denied));
             }
+            Draft::Override(index) => {
+                let engine = folded(&out);
+                let Some(order) = engine.blocked_order(id_of(index)).copied() else { continue };
+                let now = ts.max(engine.last_ts());
+                let said = Override {
+                    order_id: order.order_id,
+                    order_seq: order.seq,
+                    controls: set(&SOFT),
+                    expires_ns: now + 30,
+                    actor: "ana".to_owned(),
+                    approver: "bo".to_owned(),
+                    reason: "law".to_owned(),
+                    signatures: None,
+                };
+                push_at(&mut out, ts, Body::Override(said));
+                let again = Order { ts, seq: out.len() as u64, ..order };
+                push(&mut out, 0, Body::Order(again, Vec::new()));
+            }
+            Draft::Due => {
+                for body in folded(&out).take_due() {
+                    push_at(&mut out, ts, body);
+                }
+            }
             Draft::Session { kind, phase } => {
                 let session = Session { kind: *kind, handle: 1, phase: *phase };
                 push_at(&mut out, ts, Body::Session(session));
@@ -288,8 +346,33 @@ pub(crate) fn stream(most: usize) -> impl Strategy<Value = Vec<Entry>> {
     let step = prop_oneof![
         20 => Just(0i64), 80 => 1..8i64, 10 => -20..0i64, 10 => 20..200i64, 1 => Just(DAY_NS),
     ];
-    (prop::collection::vec((draft(), step), 1..most), any::<bool>())
-        .prop_map(|(drafts, many)| lay_out(&drafts, &if many { many_limits() } else { limits() }))
+    (prop::collection::vec((draft(), step), 1..most), 0..3).prop_map(|(drafts, which)| {
+        let limits = [limits, many_limits, lenient_limits][which as usize]();
+        lay_out(&drafts, &limits)
+    })
+}
+
+/// The same, where some controls block softly and others only alert.
+fn lenient_limits() -> Limits {
+    let words: Vec<String> = SOFT.iter().map(|c| format!("{} = \"soft\"", c.name())).collect();
+    let alert = "LOT_SIZE = \"alert\", DAILY_NOTIONAL = \"alert\"";
+    many_limits().set("control", "severity", &format!("{{ {}, {alert} }}", words.join(", "))).set(
+        "instrument.I",
+        "lot",
+        "10",
+    )
+}
+
+const SOFT: [Control; 4] =
+    [Control::MaxOrderQty, Control::PriceCollar, Control::DuplicateOrder, Control::MaxPosition];
+
+/// The state after these entries.
+fn folded(entries: &[Entry]) -> Engine {
+    let mut engine = Engine::new();
+    for (index, entry) in entries.iter().enumerate() {
+        engine.step(index as u64, entry).unwrap();
+    }
+    engine
 }
 
 const DAY_NS: i64 = 86_400_000_000_000;

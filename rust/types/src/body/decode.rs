@@ -1,10 +1,10 @@
 //! A body out of bytes: only those that encoding it gives back.
 
 use super::{
-    Alias, AliasKind, Body, Close, Config, ConfigKind, EntryType, Gap, Genesis, Kill,
-    LimitActivate, LimitApprove, LimitExpire, LimitPropose, Locate, Note, Phase, Recovery,
-    RecoveryCause, Reference, Register, RegisterKind, ReleaseDenied, Resume, Session, SessionKind,
-    reference_flag,
+    Alert, Alias, AliasKind, Body, Close, Config, ConfigKind, EntryType, Gap, Genesis, Kill,
+    LimitActivate, LimitApprove, LimitExpire, LimitPropose, Locate, Note, Override, Phase,
+    Recovery, RecoveryCause, Reference, Register, RegisterKind, ReleaseDenied, Resume, Session,
+    SessionKind, TriggerCounts, boolean, reference_flag,
 };
 use crate::Control;
 use crate::codec::{DecodeError, Reader};
@@ -72,6 +72,7 @@ impl Body {
                 };
                 Self::Resume(Resume { hold, epoch, actor, approver, reason, signatures })
             }
+            EntryType::Override => Self::Override(Override::decode(r)?),
             EntryType::Locate => {
                 let account = r.u32("account")?;
                 let instrument = r.u32("instrument")?;
@@ -90,14 +91,11 @@ impl Body {
             }
             EntryType::Config => Self::Config(decode_config(r)?),
             EntryType::Register => Self::Register(decode_register(r)?),
+            EntryType::Alert => Self::Alert(Alert::decode(r)?),
+            EntryType::TriggerCounts => Self::TriggerCounts(TriggerCounts::decode(r)?),
             EntryType::Note => Self::Note(Note { salt: r.array("salt")?, text: r.text("text")? }),
         })
     }
-}
-
-fn boolean(r: &mut Reader<'_>, field: &'static str) -> Result<bool, DecodeError> {
-    let code = r.u8(field)?;
-    r.value((code <= 1).then_some(code == 1), 1, field, code.into(), "0 or 1")
 }
 
 fn decode_recovery(r: &mut Reader<'_>) -> Result<Recovery, DecodeError> {

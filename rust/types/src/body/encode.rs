@@ -91,6 +91,9 @@ impl Body {
                     out.extend_from_slice(signature);
                 }
             }
+            Self::Override(b) => b.encode(out),
+            Self::Alert(b) => b.encode(out),
+            Self::TriggerCounts(b) => b.encode(out),
             Self::Locate(b) => {
                 out.extend_from_slice(&b.account.to_le_bytes());
                 out.extend_from_slice(&b.instrument.to_le_bytes());

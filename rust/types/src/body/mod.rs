@@ -1,13 +1,16 @@
 //! The bodies of entries. Codes: design note "audit", section 3; new types take new codes here.
 
+use crate::codec::DecodeError;
 use crate::record::{Decision, Exec, Order, Violation};
 use crate::scope::{KillState, Scope, ScopeKind};
 
 mod change;
 mod decode;
 mod encode;
+mod oversight;
 mod phase;
 
+pub use oversight::{Alert, AlertKind, Override, TriggerCounts, TriggerRow};
 pub use phase::{Phase, SessionKind};
 
 pub use change::{LimitApprove, LimitDirection, LimitExpire, LimitPropose, Signature};
@@ -61,12 +64,15 @@ entry_types! {
     0x24 LimitExpire "LIMIT_EXPIRE"
     0x25 Kill "KILL"
     0x26 Resume "RESUME"
+    0x27 Override "OVERRIDE"
     0x28 Locate "LOCATE"
     0x29 Session "SESSION"
     0x2A Tick "TICK"
     0x2B ReleaseDenied "RELEASE_DENIED"
     0x2C Config "CONFIG"
     0x2D Register "REGISTER"
+    0x2F Alert "ALERT"
+    0x3D TriggerCounts "TRIGGER_COUNTS"
     0x7F Note "NOTE"
 }
 
@@ -380,6 +386,12 @@ pub struct Note {
     pub text: String,
 }
 
+/// A byte that is 0 or 1.
+fn boolean(r: &mut crate::codec::Reader<'_>, field: &'static str) -> Result<bool, DecodeError> {
+    let code = r.u8(field)?;
+    r.value((code <= 1).then_some(code == 1), 1, field, code.into(), "0 or 1")
+}
+
 /// What an entry says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body {
@@ -415,6 +427,8 @@ pub enum Body {
     Kill(Kill),
     /// A hold is lifted.
     Resume(Resume),
+    /// One blocked order may pass.
+    Override(Override),
     /// Shares located.
     Locate(Locate),
     /// The trading state of an instrument or venue, or a session's.
@@ -427,6 +441,10 @@ pub enum Body {
     Config(Config),
     /// A handle gets its name.
     Register(Register),
+    /// Somebody should look.
+    Alert(Alert),
+    /// What controls triggered in a day.
+    TriggerCounts(TriggerCounts),
     /// Free text.
     Note(Note),
 }
@@ -451,12 +469,15 @@ impl Body {
             Self::LimitExpire(_) => EntryType::LimitExpire,
             Self::Kill(_) => EntryType::Kill,
             Self::Resume(_) => EntryType::Resume,
+            Self::Override(_) => EntryType::Override,
             Self::Locate(_) => EntryType::Locate,
             Self::Session(_) => EntryType::Session,
             Self::Tick => EntryType::Tick,
             Self::ReleaseDenied(_) => EntryType::ReleaseDenied,
             Self::Config(_) => EntryType::Config,
             Self::Register(_) => EntryType::Register,
+            Self::Alert(_) => EntryType::Alert,
+            Self::TriggerCounts(_) => EntryType::TriggerCounts,
             Self::Note(_) => EntryType::Note,
         }
     }
