@@ -5,12 +5,14 @@ Source: SEC Release No. 34-70694 (2013-10-16).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from cwts import ExecReport, Gateway, Order, RejectReason
+from cwts import ExecReport, Gateway, Order, RejectReason, audit
+from desk import PATIENCE_S
 
 AUCTION = 32
 LIMITS = """
@@ -148,3 +150,64 @@ def test_a_loss_of_the_firm_blocks_it_by_itself_and_for_longer_than_the_process(
         gate.resume(hold, actor="risk.anna", approver="risk.bo", reason="hedged")
         assert gate.holds() == []
         assert reasons(gate, Order("RLP", "buy", 1, "9.49", "B")) == RejectReason(0)
+
+
+def test_orders_out_are_compared_with_orders_in(gate: Gateway, tmp_path: Path) -> None:
+    """Knight's router sent millions of child orders for 212 parents, and nobody compared.
+
+    Here whoever has the session says how many messages left. As many as were released pass; one
+    more halts the firm within a comparison, by the gateway itself, and two people lift it.
+    """
+    sent = [gate.submit(Order("RLP", "buy", 10, "10.00", "A")) for _ in range(3)]
+    gate.cancel(sent[0].order_id)
+    counts = gate.in_out(4)
+    assert (counts.accepted, counts.released, counts.held_back) == (4, 4, 0)
+    until(lambda: has(tmp_path / "log", "TICK"))
+    assert gate.holds() == []
+    gate.in_out(5)
+    until(lambda: gate.holds() != [])
+    (hold,) = gate.holds()
+    assert (hold.scope, hold.state, hold.actor) == ("firm", "HALTED", "gateway")
+    assert hold.reason == "IN_OUT_COMPARE: 5 messages out, 4 expected"
+    assert reasons(gate, Order("RLP", "buy", 10, "10.00", "B")) == RejectReason.KILL_HALTED
+    (alert,) = gate.alerts()
+    assert (alert.kind, alert.observed, alert.limit) == ("in_out", "5", "4")
+
+
+def test_an_alert_is_emitted_unasked(tmp_path: Path) -> None:
+    """97 mails said "Power Peg disabled" before the open: nobody was meant to read them.
+
+    Here nobody has to ask and nothing has to be read in time: what comes near a limit is an entry
+    of the log with the order that brought it there, and stands in the status that a desk watches.
+    """
+    path = tmp_path / "limits.toml"
+    path.write_text(LIMITS + "[control]\nstaged = { alert = 70 }\n")
+    with Gateway(path, log=tmp_path / "log", keys=tmp_path / "keys") as gate:
+        gate.set_reference("RLP", last="10.00")
+        while not reasons(gate, Order("RLP", "buy", 500, "10.00", "A")):
+            pass
+        told = [(row.control, row.scope, row.percent) for row in gate.alerts()]
+        credit = "CREDIT_LIMIT"
+        # 12 orders of 5,000: 45,000 are 75 % of 60,000, 55,000 are 92 %.
+        assert told == [
+            (credit, "account:A", 70),
+            (credit, "customer:retail", 70),
+            (credit, "account:A", 90),
+            (credit, "customer:retail", 90),
+        ]
+    found = audit.status(tmp_path / "log")
+    assert [row["percent"] for row in found["alerts"]] == [70, 70, 90, 90]
+    assert audit.verify(tmp_path / "log").counts["ALERT"] == 4
+
+
+def has(log: Path, kind: str) -> bool:
+    """Whether the log has an entry of this type."""
+    return bool(audit.verify(log).counts.get(kind))
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for what another thread does about once a second."""
+    end = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)

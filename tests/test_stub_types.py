@@ -16,7 +16,7 @@ import pytest
 
 from cwts import _core
 from cwts.datasets import default_limits
-from desk import PX_E9, Desk, buy
+from desk import LIMITS, PX_E9, Desk, buy
 from oracle.entries import Order as Entry
 from oracle.entries import to_bytes
 
@@ -262,6 +262,7 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     ask("seal_run", lambda: core.seal_run(str(root / "run"), 1, keys))
     ask("check_run", lambda: core.check_run(str(root / "run"), []))
 
+    about_soft_blocks(root / "soft", ask)
     refused("CwtsError", core.CwtsError, lambda: gateway.submit(order))
     refused("LimitsError", core.LimitsError, lambda: core.check_limits(b"x = 1", "x"))
     refused(
@@ -270,6 +271,29 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
         lambda: core.request_halt(log, "firmm", reason="", actor="a"),
     )
     return out
+
+
+def about_soft_blocks(root: Path, ask: Callable[[str, Callable[[], object]], Any]) -> None:
+    """Two orders that a gateway of its own blocks softly, each let pass in another way."""
+    core, log, keys = _core, str(root / "log"), str(root / "keys")
+    text = LIMITS + '[control]\nseverity = { MAX_ORDER_QTY = "soft" }\n'
+    gateway = core.Gateway(text.encode(), "limits.toml", log, keys=keys)
+    gateway.set_reference("ACME", 10 * 10**9)
+    one, two = (gateway.submit(buy(1_001, price="10.00")).order_id for _ in range(2))
+    said = {"controls": [], "actor": "a", "reason": "r"}
+    ask("override_order", lambda: core.override_order(gateway, one, approver="b", **said))
+    ask("resubmit", lambda: core.resubmit(gateway, one))
+    ask("alerts", lambda: core.alerts(gateway))
+    ask("in_out", lambda: core.in_out(gateway, 0))
+    gateway.close()
+    ask("request_override", lambda: core.request_override(log, two, **said))
+    ask(
+        "request_override_approval",
+        lambda: core.request_override_approval(log, two, approver="b"),
+    )
+    ask("trigger_counts", lambda: core.trigger_counts(log))
+    work = str(root / "stress")
+    ask("torture_stress", lambda: core.torture_stress(log, work, window_ns=10**12))
 
 
 NAMES: Final = promised()

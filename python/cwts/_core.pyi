@@ -28,6 +28,7 @@ __all__ = [
     "SynthFlow",
     "TamperError",
     "WhatIf",
+    "alerts",
     "append_again",
     "apply_requests",
     "approve_limits",
@@ -41,22 +42,27 @@ __all__ = [
     "fold",
     "generate",
     "halt_and_cancel",
+    "in_out",
     "limits_diff",
     "limits_effective",
     "limits_schema",
     "lists_operators",
     "locate",
     "new_operator",
+    "override_order",
     "profiles",
     "propose_limits",
     "read_events",
     "registers",
     "request_approve",
     "request_halt",
+    "request_override",
+    "request_override_approval",
     "request_propose",
     "request_resume",
     "request_resume_approval",
     "request_resume_signed",
+    "resubmit",
     "schema",
     "seal_run",
     "set_market",
@@ -70,7 +76,9 @@ __all__ = [
     "torture_judge",
     "torture_run",
     "torture_state",
+    "torture_stress",
     "torture_targets",
+    "trigger_counts",
     "verify",
 ]
 
@@ -495,6 +503,34 @@ def set_phase(gateway: Gateway, scope: str, phase: str) -> None: ...
 def seal_run(dir: str, logs: int, keys: str | None = None) -> dict[str, Any]: ...
 def standing_holds(dir: str) -> list[dict[str, Any]]: ...
 def status(dir: str) -> dict[str, Any]: ...
+def alerts(gateway: Gateway) -> list[dict[str, Any]]: ...
+def in_out(gateway: Gateway, sent: int | None = None) -> tuple[int, int, int, int | None]: ...
+def override_order(
+    gateway: Gateway,
+    order_id: int,
+    *,
+    controls: list[str],
+    actor: str,
+    approver: str,
+    reason: str,
+    expires_ns: int = 0,
+) -> dict[str, Any]: ...
+def request_override(
+    dir: str,
+    order_id: int,
+    *,
+    controls: list[str],
+    actor: str,
+    reason: str,
+    approver: str | None = None,
+    expires_ns: int = 0,
+    keys: str | None = None,
+) -> dict[str, Any]: ...
+def request_override_approval(
+    dir: str, order_id: int, *, approver: str, keys: str | None = None
+) -> dict[str, Any]: ...
+def resubmit(gateway: Gateway, order_id: int) -> Decision: ...
+def trigger_counts(dir: str) -> list[dict[str, Any]]: ...
 def take_cancels(gateway: Gateway) -> list[Decision]: ...
 def torture_check(target: str, input: bytes) -> dict[str, Any]: ...
 def torture_clock(gateway: Gateway, by_ns: int) -> None: ...
@@ -504,5 +540,14 @@ def torture_run(
     target: str, *, seed: int, first: int, cases: int, digest: str = ""
 ) -> dict[str, Any]: ...
 def torture_state(gateway: Gateway) -> tuple[int, str]: ...
+def torture_stress(
+    dir: str,
+    work: str,
+    *,
+    factor: int = 2,
+    window_ns: int = ...,
+    limits: bytes | None = None,
+    limits_path: str = "",
+) -> dict[str, Any]: ...
 def torture_targets() -> list[dict[str, Any]]: ...
 def verify(path: str, keys: list[str], level: str = "full") -> dict[str, Any]: ...

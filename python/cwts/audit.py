@@ -19,6 +19,7 @@ __all__ = [
     "log_directory",
     "registers",
     "status",
+    "trigger_counts",
     "verify",
 ]
 
@@ -268,6 +269,25 @@ def _authenticated(log: Path, keys: Iterable[str]) -> dict[str, Any]:
 def status(log: str | os.PathLike[str]) -> dict[str, Any]:
     """Tell the state of a log's gateway: whether it runs, holds, limit use, rejections."""
     return _core.status(os.fspath(one_log(log)))
+
+
+def trigger_counts(log: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """Tell what each control triggered, day by day, by the log's TRIGGER_COUNTS alone.
+
+    Returns
+    -------
+    list of dict
+        One a day in which something was decided: ``from_ns`` and ``to_ns`` (UTC epoch
+        nanoseconds), ``orders``, ``accepted``, ``cancels``, and ``controls``, a row a control:
+        ``control``, ``refused`` (alone or with others), ``soft`` (of those, by soft controls
+        alone), ``alerts`` (passed with an alert), ``overridden``. A day that still goes on is as
+        it was when the gateway was last closed; `status` has it as it is, under ``today``.
+
+    Notes
+    -----
+    What the yearly review of SEC Rule 15c3-5(e) and ESMA's supervisory briefing (Feb 2026) ask for.
+    """
+    return list(_core.trigger_counts(os.fspath(one_log(log))))
 
 
 def is_run(path: str | os.PathLike[str]) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 from cwts import _core
 from cwts._core import Decision, Order
 from cwts._market import MarketCalls
+from cwts._oversight import OversightCalls
 from cwts.limits import Proposal, expiry_ns
 from cwts.orders import ExecReport, Hold, price_e9
 
@@ -29,7 +30,7 @@ __all__ = ["Gateway"]
 _T = TypeVar("_T")
 
 
-class Gateway(MarketCalls):
+class Gateway(MarketCalls, OversightCalls):
     """Decides every order against the limits, reserves what it takes, and logs it.
 
     Parameters

@@ -37,7 +37,7 @@ WRONG = [
     (account('daily_notional = "-5"'), 3, "account.A.daily_notional", "-5"),
     (account('concentration = "0%"'), 3, "account.A.concentration", "0.01%"),
     (account("loss_limit = { confirm_marks = 3 }"), 3, "account.A.loss_limit", "needs day"),
-    (account('self_trade = "cancel_oldest"'), 3, "account.A.self_trade", "reject_newest"),
+    (account('self_trade = "cancel_newest"'), 3, "account.A.self_trade", "reject_newest"),
     (f'{HEAD}[strategy.s]\nsession = "F"\n', 3, "strategy.s.session", "no [session]"),
     (f'{HEAD}[strategy.s]\ntypes = ["limt"]\n', 3, "strategy.s.types", "`limt`"),
     (f'{HEAD}[strategy.s]\nmodel_gate = "m"\n', 3, "strategy.s.model_gate", "not enforced"),

@@ -27,6 +27,7 @@ from oracle.entries import (
 )
 from oracle.market import Market
 from oracle.model import KINDS, PENDING_MAX, Model, Scope, is_priced
+from oracle.severity import weigh
 
 __all__ = ["Ask", "decide", "is_malformed"]
 
@@ -206,6 +207,8 @@ def decide(
         for bit, check in checks.items():
             if not (bit in exempt and ask.reduces) and check(ask):
                 mask |= 1 << bit
+        if mask:
+            mask = weigh(model, order, mask, replayed=replayed)
         if not mask:
             model.accept(order, ask.added, replayed=replayed)
     model.count_attempt(order)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from cwts import _core
 from oracle.entries import Order, Register, to_bytes
 from oracle.names import CONTROLS
+from oracle.severity import SOFT
 from oracle.streams import Case, masks
 
 __all__ = ["BITS", "apart", "engine", "explain", "first_difference", "shrink"]
@@ -15,6 +16,8 @@ BITS = set(range(50))
 """What an engine sets; AUDIT_BACKPRESSURE is the gateway's, which the pure fold does not have."""
 
 UNKNOWN_HANDLE, MALFORMED, OVERFLOW = 1, 2, 3
+SOFT_BLOCK = 3
+"""The verdict of a refusal by soft controls alone."""
 SENSELESS = 1 << UNKNOWN_HANDLE | 1 << MALFORMED
 SENSELESS_SAID = SENSELESS | 1 << 25 | 1 << 46 | 1 << 47
 SUMS = sum(1 << bit for bit in (8, 9, 31, 32, 34, 35, 36, 37, 38, 39, 41))
@@ -23,7 +26,8 @@ SUMS = sum(1 << bit for bit in (8, 9, 31, 32, 34, 35, 36, 37, 38, 39, 41))
 def engine(case: Case) -> list[int]:
     """What the engine says of each order of a case."""
     entries = [to_bytes(e, i, replayed=case.replayed) for i, e in enumerate(case.entries)]
-    return [row[1] for row in _core.fold(case.limits.encode(), entries)]
+    rows = _core.fold(case.limits.encode(), entries)
+    return [row[1] | (SOFT if row[2] == SOFT_BLOCK else 0) for row in rows]
 
 
 def apart(ours: int, theirs: int) -> int:
@@ -91,7 +95,8 @@ def _cut(case: Case, at: int) -> Case:
 
 def words(mask: int) -> str:
     """The names of a mask's bits."""
-    return ", ".join(name for bit, name in enumerate(CONTROLS) if mask >> bit & 1) or "accepted"
+    names = [name for bit, name in enumerate(CONTROLS) if mask >> bit & 1]
+    return ", ".join([*names, *(["softly"] if mask & SOFT else [])]) or "accepted"
 
 
 def explain(case: Case, bits: set[int]) -> str:

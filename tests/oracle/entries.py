@@ -33,6 +33,7 @@ __all__ = [
     "Kill",
     "Locate",
     "Order",
+    "Override",
     "Reference",
     "Register",
     "Resume",
@@ -199,6 +200,20 @@ class Resume:
 
 
 @dataclass(frozen=True)
+class Override:
+    """Two people let one blocked order pass these controls, before a time."""
+
+    ts: int
+    order_id: int
+    controls: int
+    expires_ns: int
+
+    def body(self) -> bytes:
+        head = struct.pack("<QQQQB7x", self.order_id, 0, self.controls, self.expires_ns, 0)
+        return head + _text("risk.ana") + _text("risk.bo") + _text("reviewed")
+
+
+@dataclass(frozen=True)
 class Tick:
     """Time passes."""
 
@@ -208,7 +223,7 @@ class Tick:
         return b""
 
 
-Entry = Order | Exec | Reference | Register | Session | Locate | Kill | Resume | Tick
+Entry = Order | Exec | Reference | Register | Session | Locate | Kill | Resume | Override | Tick
 
 TYPES: dict[type[Entry], int] = {
     Order: 0x10,
@@ -216,6 +231,7 @@ TYPES: dict[type[Entry], int] = {
     Reference: 0x20,
     Kill: 0x25,
     Resume: 0x26,
+    Override: 0x27,
     Locate: 0x28,
     Session: 0x29,
     Tick: 0x2A,

@@ -23,6 +23,7 @@ from oracle.entries import (
     Kill,
     Locate,
     Order,
+    Override,
     Reference,
     Register,
     Resume,
@@ -78,6 +79,8 @@ class Model:
         self.accepted: dict[Scope, list[tuple[int, int]]] = defaultdict(list)
         self.equal: dict[tuple[int, int, int, int, int], list[int]] = defaultdict(list)
         self.last_accepted: dict[int, int] = {}
+        self.blocked: dict[int, Order] = {}
+        self.granted: dict[int, tuple[Override, Order]] = {}
 
     # Names and places.
 
@@ -212,6 +215,12 @@ class Model:
                 self.kill(entry)
             case Resume():
                 self.resume(entry)
+            case Override():
+                self.pass_time(entry.ts)
+                self.granted[entry.order_id] = (
+                    entry,
+                    replace(self.blocked[entry.order_id], ts=0),
+                )
             case _:
                 self.pass_time(entry.ts)
 

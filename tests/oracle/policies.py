@@ -10,6 +10,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from oracle.names import CONTROLS
+
 __all__ = ["ACCOUNTS", "INSTRUMENTS", "OPTIONS", "Policy", "make"]
 
 ACCOUNTS = {"A": "c", "B": "c", "C": "e", "D": None}
@@ -403,7 +405,8 @@ def drawdown(rng: random.Random, policy: Policy) -> None:
 
 @option(44)
 def self_trade(rng: random.Random, policy: Policy) -> None:
-    policy.put(node(rng), self_trade="reject_newest")
+    words = ["reject_newest", "reject_newest", "cancel_both", "cancel_oldest"]
+    policy.put(node(rng), self_trade=rng.choice(words))
 
 
 @option(48)
@@ -434,6 +437,24 @@ def negative(rng: random.Random, policy: Policy) -> None:
     policy.put(f"instrument.{symbol}", allow_nonpositive=True, price_collar=collar)
 
 
+SOFTENED = 0.25
+"""How many of the files have controls that are not hard."""
+ALWAYS_HARD = {0, 1, 2, 3, 15, 16, 17, *range(20, 26), *range(45, 51)}
+
+
+def soften(rng: random.Random, policy: Policy) -> None:
+    """Some controls block softly or only alert."""
+    able = [name for bit, name in enumerate(CONTROLS) if bit not in ALWAYS_HARD]
+    share = rng.choice([0.2, 0.5, 1.0])
+    words = ["soft", "soft", "alert", "hard"]
+    severity = {name: rng.choice(words) for name in able if rng.random() < share}
+    policy.put("control", severity=severity)
+    for keys in policy.sections.values():
+        rule = keys.get("duplicate_order")
+        if isinstance(rule, dict) and rng.random() < 0.5:
+            rule["severity"] = rng.choice(words)
+
+
 def make(rng: random.Random, wanted: int) -> Policy:
     """A policy with a few options.
 
@@ -448,4 +469,6 @@ def make(rng: random.Random, wanted: int) -> Policy:
     chosen += [use for of, use in OPTIONS if wanted in of]
     for use in chosen:
         use(rng, policy)
+    if rng.random() < SOFTENED:
+        soften(rng, policy)
     return policy

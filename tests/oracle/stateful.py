@@ -257,7 +257,8 @@ def drawdown(ask: Ask) -> bool:
 
 
 def self_trade(ask: Ask) -> bool:
-    nodes = [node for node in ask.nodes if ask.model.limit(node, "self_trade") is not None]
+    refusing = ("reject_newest", "cancel_both")
+    nodes = [node for node in ask.nodes if ask.model.limit(node, "self_trade") in refusing]
     for order in ask.model.working:
         if order.instrument != ask.order.instrument or order.is_buy == ask.is_buy:
             continue

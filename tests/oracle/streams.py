@@ -28,6 +28,7 @@ from oracle.entries import (
     Kill,
     Locate,
     Order,
+    Override,
     Reference,
     Register,
     Resume,
@@ -35,7 +36,14 @@ from oracle.entries import (
     Tick,
 )
 from oracle.model import KINDS, Model
-from oracle.policies import ACCOUNTS, CUSTOMERS, INSTRUMENTS, STRATEGIES, Policy
+from oracle.policies import (
+    ACCOUNTS,
+    ALWAYS_HARD,
+    CUSTOMERS,
+    INSTRUMENTS,
+    STRATEGIES,
+    Policy,
+)
 
 __all__ = ["Case", "make", "masks"]
 
@@ -135,6 +143,8 @@ class Maker:
             (2, self.locate),
             (1.0, self.kill),
             (3, self.resume),
+            (3 if self.model.blocked else 0, self.override),
+            (6 if self.model.granted else 0, self.again),
             (1, lambda: Tick(self.ts)),
         )
         draw = rng.choices([make for _, make in rows], [weight for weight, _ in rows])[0]
@@ -410,6 +420,24 @@ class Maker:
             return None
         self.epoch += 1
         return Resume(self.ts, self.rng.choice(list(self.model.holds)), self.epoch)
+
+    def override(self) -> Entry | None:
+        """Two people let a blocked order pass what blocks it, or only a part of that."""
+        rng = self.rng
+        order_id = rng.choice(list(self.model.blocked)[-5:])
+        able = (1 << 45) - 1 & ~sum(1 << bit for bit in ALWAYS_HARD)
+        controls = rng.choice([able, able, able & rng.getrandbits(45) or able])
+        wait = rng.choice([1, 30 * MS, UNIT, 3_600 * UNIT])
+        return Override(self.ts, order_id, controls, max(self.ts, self.model.t) + wait)
+
+    def again(self) -> Entry | None:
+        """An order that may pass comes again, sometimes changed."""
+        order = self.model.blocked.get(self.rng.choice(list(self.model.granted)))
+        if order is None:
+            return None
+        if self.chance(0.15):
+            order = replace(order, qty=order.qty + 1)
+        return replace(order, ts=self.order_time())
 
 
 def make(rng: random.Random, policy: Policy, length: int) -> Case:

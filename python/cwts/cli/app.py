@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "halt": ("cwts.cli.halt", "Stop a scope: only cancels pass."),
     "reduce": ("cwts.cli.halt", "Restrict a scope to orders that reduce."),
     "resume": ("cwts.cli.resume", "Lift a hold; it takes two people."),
+    "override": ("cwts.cli.override", "Let one blocked order pass; it takes two people."),
     "log": ("cwts.cli.log", "Verify a log."),
     "limits": ("cwts.cli.limits", "Check, show, suggest and change limits."),
     "operator": ("cwts.cli.operator", "Make operators' keys."),

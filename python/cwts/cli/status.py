@@ -50,7 +50,8 @@ def status(directory: Path, *, watches: bool, interval_s: float, as_json: bool) 
         return
     out = console()
     out.print(head(found) + "\n", markup=False)
-    for rows in (holds_table(found), _usage(found), rejections_table(found)):
+    tables = (holds_table(found), _usage(found), rejections_table(found), alerts_table(found))
+    for rows in tables:
         if rows is not None:
             out.print(rows)
     for row in found["limits"]["waiting"]:
@@ -142,6 +143,22 @@ def rejections_table(found: dict[str, Any]) -> Table | None:
     for name, count in rows[:_SHOWN]:
         add_row(table, name, f"{count:,}")
     _more(table, len(rows))
+    return table
+
+
+def alerts_table(found: dict[str, Any]) -> Table | None:
+    """Give the newest alerts, if there are any, newest first."""
+    rows = found["alerts"][::-1]
+    if not rows:
+        return None
+    table = new_table("alerts", "entry", "time", "kind", "control", "scope", "observed", "limit")
+    for row in rows[:_SHOWN]:
+        at = datetime.fromtimestamp(row["utc_ns"] // 10**9, UTC)
+        kind = row["kind"] if row["percent"] is None else f"{row['percent']} %"
+        control = row["control"] or "IN_OUT_COMPARE"
+        values = (row["observed"], row["limit"])
+        add_row(table, f"{row['seq']:,}", f"{at:%H:%M:%S}Z", kind, control, row["scope"], *values)
+    _more(table, found["alert_count"])
     return table
 
 

@@ -17,6 +17,7 @@ import click
 
 from cwts.cli.output import BAD_INPUT, FOUND_WRONG, json_option, write_json
 from cwts.cli.torture_kill import kill
+from cwts.cli.torture_stress import stress
 
 __all__ = ["torture"]
 
@@ -28,10 +29,11 @@ Engine = Literal["auto", "libfuzzer", "mutator"]
 
 @click.group()
 def torture() -> None:
-    """Feed hostile input to every parser, or kill gateways, for as long as you like."""
+    """Feed hostile input to every parser, kill gateways, or send twice the busiest second."""
 
 
 torture.add_command(kill)
+torture.add_command(stress)
 
 
 @torture.command()

@@ -1,8 +1,9 @@
-//! What a person's key signs: a change of limits, or the lifting of a hold.
+//! What a person's key signs: a change of limits, the lifting of a hold, or an override.
 //!
 //! Source: design, "Settled": two different listed keys over one digest. A digest binds the log's
 //! id, so that nothing said of one log counts in another, and what is unique in the log (the
-//! version that a change becomes, a hold and its entry), so that nothing counts twice.
+//! version that a change becomes, a hold and its entry, a blocked order's entry), so that nothing
+//! counts twice.
 
 use cwts_types::Signature;
 use sha2::{Digest as _, Sha256};
@@ -67,6 +68,38 @@ impl ResumeConsent<'_> {
     }
 }
 
+/// The override of a soft block, as both of its signatures have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OverrideConsent<'a> {
+    /// Id of the log.
+    pub log_id: [u8; 8],
+    /// The order's id.
+    pub order_id: u64,
+    /// Log index of the blocked order, which says all else of it.
+    pub order_seq: u64,
+    /// The controls that it may violate, by their bits.
+    pub controls: u64,
+    /// UTC nanoseconds from which on it counts no longer.
+    pub expires_ns: u64,
+    /// Why.
+    pub reason: &'a str,
+}
+
+impl OverrideConsent<'_> {
+    /// The digest to sign.
+    pub fn digest(&self) -> Hash {
+        Sha256::new_with_prefix(OVERRIDE_DOMAIN)
+            .chain_update(self.log_id)
+            .chain_update(self.order_id.to_le_bytes())
+            .chain_update(self.order_seq.to_le_bytes())
+            .chain_update(self.controls.to_le_bytes())
+            .chain_update(self.expires_ns.to_le_bytes())
+            .chain_update(self.reason)
+            .finalize()
+            .into()
+    }
+}
+
 /// Whether the key with this text signed the digest; no if the text is no key.
 pub fn signed_by(vkey: &str, digest: &Hash, signature: &Signature) -> bool {
     vkey.parse::<crate::VerifyKey>().is_ok_and(|key| key.verify_digest(digest, signature))
@@ -76,6 +109,8 @@ pub fn signed_by(vkey: &str, digest: &Hash, signature: &Signature) -> bool {
 const LIMITS_DOMAIN: &[u8] = b"cwts/limits-change/v1\0";
 /// Domain of the lifting of a hold.
 const RESUME_DOMAIN: &[u8] = b"cwts/resume/v1\0";
+/// Domain of the override of a soft block.
+const OVERRIDE_DOMAIN: &[u8] = b"cwts/override/v1\0";
 
 #[cfg(test)]
 mod tests {
@@ -119,6 +154,24 @@ mod tests {
             ResumeConsent { reason: "other", ..resume },
         ] {
             assert_ne!(resume.digest(), changed.digest());
+        }
+        let passes = OverrideConsent {
+            log_id: [1; 8],
+            order_id: 1,
+            order_seq: 7,
+            controls: 16,
+            expires_ns: 9,
+            reason: "why",
+        };
+        for changed in [
+            OverrideConsent { log_id: [2; 8], ..passes },
+            OverrideConsent { order_id: 2, ..passes },
+            OverrideConsent { order_seq: 8, ..passes },
+            OverrideConsent { controls: 48, ..passes },
+            OverrideConsent { expires_ns: 10, ..passes },
+            OverrideConsent { reason: "other", ..passes },
+        ] {
+            assert_ne!(passes.digest(), changed.digest());
         }
     }
 }

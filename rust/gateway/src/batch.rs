@@ -21,6 +21,7 @@ impl Gateway {
         if now.utc_ns >= self.expires_ns {
             self.expire_limits(now)?;
         }
+        self.tick(now)?;
         self.take_changes()
     }
 
@@ -85,6 +86,9 @@ impl Gateway {
             }
             out.push(outcome.decision);
             needs_disk |= is_logged && (outcome.decision.is_accepted() || is_cancel(&order));
+            if is_logged && is_cancel(&order) {
+                self.in_out.release();
+            }
         }
         if needs_disk && self.release == ReleaseMode::Durable {
             self.sync()?;

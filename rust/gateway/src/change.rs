@@ -369,6 +369,12 @@ impl Gateway {
                 let checker = Yes { name: clipped(&checker.name), ..checker.clone() };
                 self.take_approval(*id, *sha256, &checker)
             }
+            ChangeAction::Override { .. } => {
+                let Some((said, _, Some(_))) = crate::oversight::said_in(request) else {
+                    return Err(GatewayError::Permission("nobody agreed yet".to_owned()));
+                };
+                self.take_override(&said)
+            }
             ChangeAction::Resume { hold, actor, approver } => {
                 let Some(approver) = approver else {
                     return Err(GatewayError::Permission("nobody agreed yet".to_owned()));

@@ -2,6 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use cwts_types::{ClockState, Header, ReleaseMode};
+
 /// One reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Now {
@@ -71,6 +73,21 @@ pub fn system_utc_ns() -> u64 {
 
 /// The counter drifts from UTC by some parts in a million: nanoseconds in this time.
 const REREAD_NS: u64 = 10_000_000;
+
+/// A header of nobody's, at this time.
+#[inline]
+pub(crate) fn header_at(now: Now) -> Header {
+    Header {
+        flags: 0,
+        producer: 0,
+        producer_seq: 0,
+        utc_ns: i64::try_from(now.utc_ns).unwrap_or(i64::MAX),
+        mono_ns: now.mono_ns,
+        actor: 0,
+        clock_state: ClockState::Unknown,
+        release_mode: ReleaseMode::None,
+    }
+}
 
 #[cfg(test)]
 mod tests {

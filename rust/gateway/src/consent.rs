@@ -1,4 +1,4 @@
-//! Who said yes, checked again: the signatures of limit changes and resumes in a log.
+//! Who said yes, checked again: the signatures of limit changes, resumes and overrides in a log.
 //!
 //! `cwts log verify` asks this after the bytes are known to be right. Each signature is checked
 //! against the operators of the limits in force before its entry. Orders are not folded: nothing
@@ -28,14 +28,14 @@ struct Consents {
     unauthenticated: u64,
 }
 
-/// Checks who said yes to the limit changes and resumes of a log, and adds that to what the bytes
-/// gave.
+/// Checks who said yes to the limit changes, resumes and overrides of a log, and adds that to what
+/// the bytes gave.
 ///
 /// # Errors
 /// There is no log, or a file cannot be read.
 pub fn check_consents(dir: &Path, verdict: &mut Verdict) -> Result<(), GatewayError> {
     let count = |name: &str| verdict.entry_counts.get(name).copied().unwrap_or(0);
-    let asked = ["LIMIT_PROPOSE", "LIMIT_APPROVE", "LIMIT_EXPIRE", "RESUME"];
+    let asked = ["LIMIT_PROPOSE", "LIMIT_APPROVE", "LIMIT_EXPIRE", "RESUME", "OVERRIDE"];
     if asked.into_iter().all(|name| count(name) == 0) && count("LIMIT_ACTIVATE") < 2 {
         return Ok(());
     }
@@ -51,7 +51,11 @@ pub fn check_consents(dir: &Path, verdict: &mut Verdict) -> Result<(), GatewayEr
         (consents.unauthenticated, "unauthenticated: no operators were listed"),
     ] {
         if n > 0 {
-            let noun = if n == 1 { "change or resume is" } else { "changes and resumes are" };
+            let noun = if n == 1 {
+                "change, resume or override is"
+            } else {
+                "changes, resumes and overrides are"
+            };
             verdict.notes.push(format!("{n} {noun} {what}"));
         }
     }
@@ -103,10 +107,15 @@ impl Fold {
                 | Body::Register(_)
                 | Body::Kill(_)
                 | Body::Resume(_)
+                | Body::Override(_)
         ) {
             return;
         }
         self.check(index, &entry.body);
+        if matches!(entry.body, Body::Override(_)) {
+            // Which orders were blocked is not known here; the digest names the order's entry.
+            return;
+        }
         if let Err(error) = self.engine.step(index, entry) {
             self.wrong(index, "an entry that follows from those before", error);
             self.ended = true;
@@ -171,6 +180,24 @@ impl Fold {
                 self.count(listed);
                 checked
             }
+            Body::Override(said) => {
+                let digest = crate::oversight::override_digest(self.log_id, said);
+                let listed = !file.operators.is_empty();
+                let one = said.actor == said.approver;
+                let mut checked = if one {
+                    Err(GatewayError::Permission(format!("`{}` alone", said.actor)))
+                } else {
+                    Ok(())
+                };
+                for (i, name) in [&said.actor, &said.approver].into_iter().enumerate() {
+                    let signature = said.signatures.map(|s| s[i]);
+                    let yes = Yes { name: name.clone(), signature };
+                    checked = checked
+                        .and_then(|()| check_yes(file, &yes, Some(Right::Override), &digest));
+                }
+                self.count(listed);
+                checked
+            }
             _ => return,
         };
         if let Err(error) = checked {
@@ -219,7 +246,9 @@ mod tests {
         let mut text = format!("schema = 1\n[account.A]\nmax_order_qty = {qty}\n");
         for name in ["bo", "anna"] {
             let key = key(name).verify_key().to_string();
-            text += &format!("[operator.{name}]\nkey = \"{key}\"\nmay = [\"raise\", \"resume\"]\n");
+            text += &format!(
+                "[operator.{name}]\nkey = \"{key}\"\nmay = [\"raise\", \"resume\", \"override\"]\n"
+            );
         }
         text
     }
@@ -371,6 +400,46 @@ mod tests {
             signatures: None,
         }));
         assert!(!story.findings().is_empty());
+    }
+
+    #[test]
+    fn an_override_needs_both_signatures_over_its_order_and_controls() {
+        use cwts_audit::consent::OverrideConsent;
+        for (order_said, controls_said, signers, good) in [
+            (7, 1 << 10, ["anna", "bo"], true),
+            (8, 1 << 10, ["anna", "bo"], false),
+            (7, 1 << 4, ["anna", "bo"], false),
+            (7, 1 << 10, ["anna", "anna"], false),
+            (7, 1 << 10, ["bo", "anna"], false),
+            (7, 1 << 10, ["mallory", "bo"], false),
+        ] {
+            let mut story = Story::new();
+            let said = OverrideConsent {
+                log_id: LOG_ID,
+                order_id: 1,
+                order_seq: order_said,
+                controls: controls_said,
+                expires_ns: 9,
+                reason: "seen",
+            };
+            let signed: [Signature; 2] = signers.map(|name| key(name).sign_digest(&said.digest()));
+            let mut told = cwts_types::Override {
+                order_id: 1,
+                order_seq: 7,
+                controls: cwts_types::Reasons(1 << 10),
+                expires_ns: 9,
+                actor: "anna".to_owned(),
+                approver: "bo".to_owned(),
+                reason: "seen".to_owned(),
+                signatures: Some(signed),
+            };
+            story.tell(Body::Override(told.clone()));
+            assert_eq!(story.findings().is_empty(), good, "{signers:?}: {:?}", story.findings());
+            assert_eq!(story.fold.out.authenticated, 1);
+            told.signatures = None;
+            story.tell(Body::Override(told));
+            assert!(story.findings().last().unwrap().contains("did not sign"));
+        }
     }
 
     /// A gateway that asked nobody would be found out by its log: the bytes are right, and what

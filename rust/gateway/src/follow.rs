@@ -1,6 +1,6 @@
 //! A log folded again, once or for as long as it grows, and what its tail alone can tell.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use cwts_audit::LogError;
@@ -9,6 +9,7 @@ use cwts_risk::{Engine, Peaks};
 use cwts_types::{Body, Entry, Genesis, KillState, OrderKind, ScopeKind, producer};
 
 use crate::GatewayError;
+use crate::oversight::Told;
 use crate::reader::{Cursor, ReadFacts};
 
 /// A log folded again.
@@ -32,6 +33,10 @@ pub struct Folded {
     pub unlogged: u64,
     /// Requests that were refused, by name, and why.
     pub refused: BTreeMap<String, String>,
+    /// The newest alerts, oldest first.
+    pub alerts: VecDeque<Told>,
+    /// How many there were.
+    pub alert_count: u64,
 }
 
 /// Folds a log again, entry by entry.
@@ -113,6 +118,14 @@ impl Follower {
                     }
                 }
                 Body::Gap(gap) => folded.unlogged += gap.count,
+                Body::Alert(alert) => {
+                    if folded.alerts.len() >= crate::oversight::ALERTS_MAX {
+                        folded.alerts.pop_front();
+                    }
+                    let utc_ns = u64::try_from(entry.header.utc_ns).unwrap_or(0);
+                    folded.alerts.push_back(Told { seq: index, utc_ns, alert: *alert });
+                    folded.alert_count += 1;
+                }
                 _ => {}
             }
             Ok(())

@@ -12,7 +12,7 @@ use cwts_types::{
     ReleaseMode, Verdict, Violation, producer, reference_flag,
 };
 
-use crate::clock::{Clock, Now};
+use crate::clock::{Clock, Now, header_at};
 use crate::intake::Seat;
 use crate::keys::KeyStore;
 use crate::log::LogTail;
@@ -52,6 +52,9 @@ pub struct Gateway {
     /// Holds that in-process requests became, until their callers ask.
     pub(crate) tickets: BTreeMap<u64, u64>,
     pub(crate) mass_cancel: MassCancel,
+    /// The newest alerts.
+    pub(crate) alerts: std::collections::VecDeque<crate::oversight::Told>,
+    pub(crate) in_out: crate::in_out::InOut,
 }
 
 /// Who sent an order.
@@ -192,8 +195,11 @@ impl Gateway {
             }
             return self.last_gate(order, outcome, now, decided_at);
         }
-        if self.release == ReleaseMode::Durable && is_cancel(&order) {
-            self.sync()?;
+        if is_cancel(&order) {
+            if self.release == ReleaseMode::Durable {
+                self.sync()?;
+            }
+            self.in_out.release();
         }
         Ok(Submitted { outcome, order })
     }
@@ -226,9 +232,16 @@ impl Gateway {
         }
         self.flush_gaps(now);
         order.seq = self.next_index();
+        let crossed = self.crossed(&order);
         let outcome = self.engine.decide(&order, false);
         let header = self.header_of(sender, now);
         self.append_pair(&order, &outcome, header)?;
+        if outcome.decision.is_accepted() {
+            self.in_out.accept();
+        }
+        if !crossed.is_empty() {
+            self.cancel_crossed(&crossed, &outcome)?;
+        }
         Ok((Submitted { outcome, order }, true))
     }
 
@@ -244,23 +257,27 @@ impl Gateway {
     ) -> Result<Submitted, GatewayError> {
         // The number only rises, so an equal one says that nothing came.
         if self.switch.epoch() == decided_at {
+            self.in_out.release();
             return Ok(Submitted { outcome, order });
         }
         // A halt came in between: take it in, and ask again whether this order may leave.
         self.attend()?;
         let halted = self.engine.check_release(&order);
-        if !halted.is_empty() {
-            self.engine.deny_release(order.order_id);
-            let denied = ReleaseDenied {
-                order_seq: order.seq,
-                order_id: order.order_id,
-                kill_epoch: self.engine.kill_epoch(),
-            };
-            self.append(Body::ReleaseDenied(denied), now, 0)?;
-            outcome.decision.verdict = Verdict::Reject as u8;
-            outcome.decision = outcome.decision.with_violations(&halted);
-            outcome.violations = halted;
+        if halted.is_empty() {
+            self.in_out.release();
+            return Ok(Submitted { outcome, order });
         }
+        self.engine.deny_release(order.order_id);
+        let denied = ReleaseDenied {
+            order_seq: order.seq,
+            order_id: order.order_id,
+            kill_epoch: self.engine.kill_epoch(),
+        };
+        self.append(Body::ReleaseDenied(denied), now, 0)?;
+        self.in_out.deny();
+        outcome.decision.verdict = Verdict::Reject as u8;
+        outcome.decision = outcome.decision.with_violations(&halted);
+        outcome.violations = halted;
         Ok(Submitted { outcome, order })
     }
 
@@ -443,28 +460,13 @@ impl Gateway {
         let decisions = self.engine.decisions() - 1;
         let Some(log) = &mut self.log else {
             self.next_index += 2;
-            return Ok(());
+            return self.flush_due();
         };
         if push_pair(log, &header, order, outcome, decisions) {
-            return Ok(());
+            return self.flush_due();
         }
         let why = log.failure().unwrap_or_default();
         Err(self.fail(why))
-    }
-}
-
-/// A header of nobody's, at this time.
-#[inline]
-fn header_at(now: Now) -> Header {
-    Header {
-        flags: 0,
-        producer: 0,
-        producer_seq: 0,
-        utc_ns: i64::try_from(now.utc_ns).unwrap_or(i64::MAX),
-        mono_ns: now.mono_ns,
-        actor: 0,
-        clock_state: cwts_types::ClockState::Unknown,
-        release_mode: ReleaseMode::None,
     }
 }
 

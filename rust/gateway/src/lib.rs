@@ -9,6 +9,7 @@ mod control;
 mod error;
 mod follow;
 mod gateway;
+mod in_out;
 pub mod intake;
 mod keys;
 mod limits_schema;
@@ -17,6 +18,7 @@ mod log;
 mod market;
 mod mass_cancel;
 mod names;
+mod oversight;
 mod reader;
 pub mod registers;
 pub mod replay;
@@ -36,11 +38,16 @@ pub use control::{HaltOptions, RANK_OPERATOR, RANK_RISK, raise};
 pub use error::GatewayError;
 pub use follow::{Folded, Follower, StandingHold, cancels_after, fold_log, standing_holds};
 pub use gateway::{Gateway, Submitted};
+pub use in_out::InOut;
 pub use keys::KeyStore;
 pub use limits_schema::limits_schema;
 pub use limits_state::{diff_rows, effective_rows, limits_state, proposal_row};
 pub use log::{RESERVED_SLOTS, RING_SLOTS};
 pub use mass_cancel::raise_and_cancel;
+pub use oversight::{
+    OVERRIDE_NS, OverrideAsked, OverrideRequest, Told, alert_row, request_override,
+    request_override_approval, trigger_counts_row, trigger_days,
+};
 pub use reader::{Cursor, ReadFacts, Visit, is_running, read_log};
 pub use request::{Requested, request_halt, request_resume};
 pub use request_change::{

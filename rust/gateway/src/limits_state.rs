@@ -111,6 +111,12 @@ pub(crate) fn pending_row(path: &Path, file: &str) -> Option<Value> {
             ("resume, half signed", format!("hold {hold}"), &actor.name)
         }
         ChangeAction::Resume { hold, actor, .. } => ("resume", format!("hold {hold}"), &actor.name),
+        ChangeAction::Override { order_id, actor, approver: None, .. } => {
+            ("override, half signed", format!("order {order_id}"), &actor.name)
+        }
+        ChangeAction::Override { order_id, actor, .. } => {
+            ("override", format!("order {order_id}"), &actor.name)
+        }
     };
     Some(json!({
         "file": file, "action": action, "scope": scope, "actor": actor,

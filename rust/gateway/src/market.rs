@@ -63,6 +63,9 @@ impl Gateway {
         let entry = Entry { header, body };
         self.append(entry.body.clone(), now, 1)?;
         self.engine.step(index, &entry).map_err(|source| GatewayError::Step { index, source })?;
+        if matches!(entry.body, Body::Session(_)) {
+            self.cancel_lost()?;
+        }
         self.hold_trips()
     }
 
@@ -72,6 +75,7 @@ impl Gateway {
     /// The log has failed.
     #[inline]
     pub(crate) fn hold_trips(&mut self) -> Result<(), GatewayError> {
+        self.flush_due()?;
         if self.engine.has_trips() { self.hold_each_trip() } else { Ok(()) }
     }
 

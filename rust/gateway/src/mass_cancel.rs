@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use cwts_audit::holds::{KillAction, KillRequest, NamedScope};
-use cwts_types::{Decision, KillState, Order, OrderKind, ReleaseMode, Scope};
+use cwts_types::{Control, Decision, KillState, Order, OrderKind, ReleaseMode, Scope};
 
 use crate::clock::system_utc_ns;
 use crate::control::{HaltOptions, RANK_OPERATOR, clipped, raise};
@@ -122,6 +122,50 @@ impl Gateway {
         self.sync()
     }
 
+    /// Cancels the orders of sessions that are down, where the limits ask for it. It returns when
+    /// they are durable; a crash before leaves them to the next start.
+    pub(crate) fn cancel_lost(&mut self) -> Result<(), GatewayError> {
+        self.cancel_all(&self.engine.lost_orders())
+    }
+
+    /// Cancels these orders; whoever has the session takes them with [`Gateway::take_cancels`].
+    pub(crate) fn cancel_all(&mut self, ids: &[u64]) -> Result<(), GatewayError> {
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let mut decided = Vec::with_capacity(ids.len());
+        for id in ids {
+            decided.push((*id, self.cancel_by_gateway(*id)?));
+        }
+        if self.release == ReleaseMode::Durable {
+            self.sync()?;
+        }
+        self.mass_cancel.released.extend(decided);
+        Ok(())
+    }
+
+    /// Own orders that a new one meets and that the limits have cancelled for it.
+    #[inline]
+    pub(crate) fn crossed(&self, order: &Order) -> Vec<u64> {
+        if !self.engine.cancels_own() || crate::gateway::is_cancel(order) {
+            return Vec::new();
+        }
+        self.engine.own_crossed(order)
+    }
+
+    /// Cancels own orders that a new one meets, if it passes or is refused for them alone.
+    pub(crate) fn cancel_crossed(
+        &mut self,
+        crossed: &[u64],
+        outcome: &cwts_risk::Outcome,
+    ) -> Result<(), GatewayError> {
+        let reasons = outcome.decision.reasons.0;
+        if outcome.decision.is_accepted() || reasons == 1 << Control::SelfTrade as u8 {
+            self.cancel_all(crossed)?;
+        }
+        Ok(())
+    }
+
     /// As an order of a caller's, but without a look at the switch: this runs while a move of the
     /// switch is dealt with, and no state stops a cancel.
     fn cancel_by_gateway(&mut self, id: u64) -> Result<Decision, GatewayError> {
@@ -146,6 +190,8 @@ impl Gateway {
         let outcome = self.engine.decide(&order, false);
         let header = self.header_of(Sender::Gateway, now);
         self.append_pair(&order, &outcome, header)?;
+        self.in_out.accept();
+        self.in_out.release();
         Ok(outcome.decision)
     }
 }

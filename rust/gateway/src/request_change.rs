@@ -161,7 +161,7 @@ pub fn request_resume_approval(
     Ok(requested)
 }
 
-fn fold(dir: &Path) -> Result<(Folded, [u8; 8]), GatewayError> {
+pub(crate) fn fold(dir: &Path) -> Result<(Folded, [u8; 8]), GatewayError> {
     refuse_replay(dir)?;
     let (_, log_id) = identity(dir)?;
     Ok((fold_log(dir, |_, _, _| Ok(()))?, log_id))
@@ -169,6 +169,16 @@ fn fold(dir: &Path) -> Result<(Folded, [u8; 8]), GatewayError> {
 
 fn leave(dir: &Path, action: ChangeAction, reason: String) -> Result<Requested, GatewayError> {
     let half = matches!(action, ChangeAction::Resume { approver: None, .. });
+    leave_signed(dir, action, reason, half)
+}
+
+/// Leaves a request for the gateway, or one that waits for a second signature.
+pub(crate) fn leave_signed(
+    dir: &Path,
+    action: ChangeAction,
+    reason: String,
+    half: bool,
+) -> Result<Requested, GatewayError> {
     let request = ChangeRequest { action, reason, utc_ns: system_utc_ns() };
     let running = is_running(dir);
     let suffix = if half { HALF_SUFFIX } else { CHANGE_SUFFIX };
@@ -177,7 +187,7 @@ fn leave(dir: &Path, action: ChangeAction, reason: String) -> Result<Requested, 
 }
 
 /// Requests that wait for a second signature, by name.
-fn halves(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn halves(dir: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(dir.join(REQUESTS_DIRECTORY)) else { return Vec::new() };
     let is_half = |p: &PathBuf| p.to_string_lossy().ends_with(HALF_SUFFIX);
     let mut paths: Vec<PathBuf> =
@@ -186,7 +196,7 @@ fn halves(dir: &Path) -> Vec<PathBuf> {
     paths
 }
 
-fn read(path: &Path) -> Option<Vec<u8>> {
+pub(crate) fn read(path: &Path) -> Option<Vec<u8>> {
     let size = std::fs::metadata(path).ok()?.len();
     if size > CHANGE_BYTES_MAX as u64 {
         return None;

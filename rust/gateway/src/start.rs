@@ -104,6 +104,8 @@ impl Gateway {
             expires_ns: u64::MAX,
             tickets: std::collections::BTreeMap::new(),
             mass_cancel: crate::mass_cancel::MassCancel::default(),
+            alerts: std::collections::VecDeque::new(),
+            in_out: crate::in_out::InOut::default(),
         }
     }
 
@@ -226,6 +228,9 @@ impl Gateway {
         }
         gateway.restore_kill_state(dir, seen)?;
         gateway.take_requests()?;
+        // What a crash kept from following still follows.
+        gateway.flush_due()?;
+        gateway.cancel_lost()?;
         Ok(gateway)
     }
 
@@ -350,6 +355,9 @@ impl Gateway {
         self.write_page()?;
         let now = self.clock.now();
         self.flush_gaps(now);
+        self.flush_due()?;
+        self.compare_in_out(now)?;
+        self.log_day_so_far(now)?;
         let header = self.header(0, now);
         let dir = self.dir.as_ref().map(|d| d.display().to_string()).unwrap_or_default();
         let Some(log) = self.log.take() else { return Ok(None) };

@@ -50,6 +50,8 @@ pub fn status_of(dir: &Path, running: bool, folded: &Folded) -> Value {
         "pending": pending(dir),
         "refused_requests": &folded.refused,
         "unlogged": folded.unlogged,
+        "alerts": folded.alerts.iter().map(|t| crate::alert_row(engine, t)).collect::<Vec<_>>(),
+        "alert_count": folded.alert_count,
         "scopes": engine.registry().scope_names(),
     });
     merge(&mut out, more);
@@ -67,6 +69,8 @@ pub fn engine_state(engine: &Engine) -> Value {
         "orders": counters.orders,
         "accepted": counters.accepted,
         "cancels": counters.cancels,
+        "soft_blocks": counters.soft_blocks,
+        "today": crate::trigger_counts_row(&engine.trigger_counts(engine.last_ts())),
         "working": engine.working_orders(),
         "rejections": rejections,
         "usage": engine.usage().iter().map(usage_row).collect::<Vec<_>>(),
@@ -206,6 +210,29 @@ fn later(entry: &Entry, index: u64, order_id: u64, stories: &mut [Value]) {
             exec_type::DONE_FOR_DAY => "done for the day".to_owned(),
             other => format!("report {}", char::from(other)),
         },
+        Body::Override(said) if said.order_id == order_id => {
+            let names: Vec<&str> = said.controls.iter().map(cwts_types::Control::name).collect();
+            format!(
+                "{} and {} let it pass {} once, before {}: {}",
+                said.actor,
+                said.approver,
+                names.join(", "),
+                said.expires_ns,
+                said.reason
+            )
+        }
+        Body::Alert(alert) if alert.order_id == order_id => {
+            let name = alert.control.map_or("", cwts_types::Control::name);
+            let value = |v| alert.control.map_or_else(String::new, |c| value_text(c, v));
+            let percent =
+                if alert.percent == 0 { String::new() } else { format!(" {} %", alert.percent) };
+            format!(
+                "alert, {}: {name}{percent}, observed {}, limit {}",
+                alert.kind.name(),
+                value(alert.observed),
+                value(alert.limit)
+            )
+        }
         Body::ReleaseDenied(denied) if denied.order_id == order_id => {
             "not released: a halt came in between".to_owned()
         }

@@ -31,7 +31,7 @@ fn it_is_the_fold_from_zero_at_every_stop_and_counts_each_entry_once() {
         assert!(!follower.folded().is_closed);
     }
     gateway.close().unwrap();
-    assert_eq!(follower.advance().unwrap(), 1);
+    assert_eq!(follower.advance().unwrap(), 2, "the counts of the day, and CLOSE");
     assert!(follower.folded().is_closed);
     assert_eq!(follower.advance().unwrap(), 0);
     // The next gateway goes on in the same log.

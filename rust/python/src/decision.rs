@@ -148,6 +148,12 @@ impl Decision {
         for unknown in &refusal.unknown {
             lines.push(format!("  {unknown}"));
         }
+        if self.record.verdict == Verdict::SoftBlock as u8 {
+            let id = self.record.order_id;
+            lines.push(format!(
+                "  a soft block: two people may let it pass once, with `cwts override LOG {id}`"
+            ));
+        }
         lines.join("\n")
     }
 

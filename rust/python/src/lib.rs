@@ -15,6 +15,7 @@ mod kill;
 mod limits;
 mod market;
 mod order;
+mod oversight;
 mod producer;
 mod replay;
 mod run;
@@ -62,6 +63,11 @@ mod _core {
     use crate::market::{locate, set_market, set_phase};
     #[pymodule_export]
     use crate::order::Order;
+    #[pymodule_export]
+    use crate::oversight::{
+        alerts, in_out, override_order, request_override, request_override_approval, resubmit,
+        torture_stress, trigger_counts,
+    };
     #[pymodule_export]
     use crate::producer::Producer;
     #[pymodule_export]

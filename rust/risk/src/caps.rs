@@ -3,7 +3,7 @@
 use cwts_types::Control;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{Aggregates, LossLimit};
+use crate::limits::{Aggregates, LossLimit, SelfTrade};
 
 /// Sums and counts that a node or a strategy may not pass; derived from the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(crate) struct Caps {
     pub(crate) concentration_bps: Option<i64>,
     pub(crate) loss: Option<LossLimit>,
     pub(crate) drawdown: Option<LossLimit>,
-    pub(crate) self_trade: bool,
+    pub(crate) self_trade: Option<SelfTrade>,
     /// Whether any of them, or a window, is set: if not, nobody looks.
     pub(crate) watch: bool,
 }
@@ -30,7 +30,7 @@ impl Caps {
         concentration_bps: None,
         loss: None,
         drawdown: None,
-        self_trade: false,
+        self_trade: None,
         watch: false,
     };
 

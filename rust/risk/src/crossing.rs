@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use cwts_types::{Order, OrderType};
+
 use crate::engine::Engine;
+use crate::limits::SelfTrade;
 use crate::working::{Terms, Working};
 
 /// Working orders of a node in one instrument: how many at each price, buys and sells.
@@ -12,7 +15,9 @@ impl Engine {
     /// Builds the books again: limits may have come or gone.
     pub(crate) fn rebuild_crossing(&mut self) {
         self.crossing.clear();
-        self.crosses = self.file.aggregates().any(|a| a.self_trade);
+        self.crosses = self.file.aggregates().any(|a| a.self_trade.is_some());
+        let cancels = |policy| policy != SelfTrade::RejectNewest;
+        self.cancels_own = self.file.aggregates().any(|a| a.self_trade.is_some_and(cancels));
         if !self.crosses {
             return;
         }
@@ -39,7 +44,7 @@ impl Engine {
         while let Some(index) = at {
             let node = &self.nodes[index];
             at = node.parent;
-            if !node.caps.self_trade {
+            if node.caps.self_trade.is_none() {
                 continue;
             }
             let book = self.crossing.entry((index as u32, working.instrument)).or_default();
@@ -68,6 +73,67 @@ impl Engine {
         } else {
             book[0].keys().next_back().copied().filter(|bid| reach <= *bid)
         }
+    }
+}
+
+impl Engine {
+    /// Whether the limits have own orders cancelled that a new one would meet.
+    #[inline]
+    pub fn cancels_own(&self) -> bool {
+        self.cancels_own
+    }
+
+    /// The own working orders that this one would meet and that its nodes want cancelled for it,
+    /// ascending by the id that they were accepted with.
+    pub fn own_crossed(&self, order: &Order) -> Vec<u64> {
+        let Some(lines) = self.lines(order) else { return Vec::new() };
+        let is_buy = order.side == 1;
+        let order_type = OrderType::from_code(order.type_tif & 0x0f).unwrap_or(OrderType::Limit);
+        let limit_px = crate::evaluate::limit_px(order, order_type);
+        let reach = Terms { px_abs: 0, qty: 0, limit_px }.reach(is_buy);
+        let mut out = Vec::new();
+        let mut at = Some(lines.account.node);
+        while let Some(index) = at {
+            let node = &self.nodes[index];
+            at = node.parent;
+            let cancels = node.caps.self_trade.is_some_and(|p| p != SelfTrade::RejectNewest);
+            if !cancels || self.meets(index, order.instrument, is_buy, reach).is_none() {
+                continue;
+            }
+            let own = self.working.iter().filter(|(id, working)| {
+                working.instrument == order.instrument
+                    && working.is_buy() != is_buy
+                    && self.is_below(working.account, index)
+                    && self.reaches(**id, working, reach)
+            });
+            out.extend(own.map(|(id, _)| *id));
+        }
+        out.sort_unstable();
+        out.dedup();
+        out
+    }
+
+    /// Whether any version of a working order trades at `reach` or better.
+    fn reaches(&self, id: u64, working: &Working, reach: i64) -> bool {
+        let is_buy = working.is_buy();
+        let pending = self.pending(id, working).iter().map(|p| p.terms);
+        pending.chain([working.terms]).any(|terms| {
+            let own = terms.reach(is_buy);
+            if is_buy { own >= reach } else { own <= reach }
+        })
+    }
+
+    /// Whether the account's line of parents passes through the node.
+    fn is_below(&self, account: u32, node: usize) -> bool {
+        let line = self.accounts.get(account as usize).and_then(Option::as_ref);
+        let mut at = line.map(|line| line.node);
+        while let Some(index) = at {
+            if index == node {
+                return true;
+            }
+            at = self.nodes.get(index).and_then(|n| n.parent);
+        }
+        false
     }
 }
 

@@ -4,6 +4,7 @@ use cwts_types::{
     Control, Decision, Level, NO_CONTROL, Order, OrderKind, OrderType, Reasons, Verdict, Violation,
 };
 
+use crate::alerts::Moved;
 use crate::batch::Hint;
 use crate::engine::Engine;
 use crate::evaluate::Evaluation;
@@ -121,6 +122,15 @@ impl Engine {
                 if found.passes() {
                     self.counters.accepted += 1;
                     self.accept(order, ts, &found, replayed);
+                    if self.file.control.alert[0] != 0 {
+                        self.mark_stages(Moved {
+                            account: order.account,
+                            strategy: order.strategy,
+                            instrument: order.instrument,
+                            order_seq: order.seq,
+                            order_id: order.order_id,
+                        });
+                    }
                 } else {
                     self.count_refusal(found.reasons);
                 }
@@ -340,6 +350,7 @@ impl Engine {
             account: order.account,
             strategy: order.strategy,
             side: order.side,
+            tif: order.type_tif >> 4,
             terms,
             was_replaced: false,
             cum: 0,

@@ -53,6 +53,8 @@ pub struct Engine {
     /// Own orders by price, of nodes that refuse to meet them; derived.
     pub(crate) crossing: BTreeMap<(u32, u32), crate::crossing::Prices>,
     pub(crate) crosses: bool,
+    /// Whether any of them cancels its own orders instead of refusing the new one.
+    pub(crate) cancels_own: bool,
     pub(crate) holdings: Vec<Holding>,
     pub(crate) holding_limits: Vec<HoldingLimits>,
     pub(crate) holding_index: HashMap<u64, u32, FxBuildHasher>,
@@ -82,6 +84,8 @@ pub struct Engine {
     /// Whether a violation can be anything but a refusal; derived.
     pub(crate) lenient: bool,
     pub(crate) blocked: crate::severity::Blocked,
+    /// The stage that each aggregate is in, where alerts are asked for; none below the first.
+    pub(crate) stages: BTreeMap<crate::alerts::Place, u8>,
 }
 
 /// An entry that cannot be folded: the log and this engine do not belong together.
@@ -181,6 +185,7 @@ impl Engine {
             has_trips: false,
             crossing: BTreeMap::new(),
             crosses: false,
+            cancels_own: false,
             holdings: Vec::new(),
             holding_limits: Vec::new(),
             holding_index: HashMap::default(),
@@ -202,6 +207,7 @@ impl Engine {
             due: VecDeque::new(),
             lenient: false,
             blocked: crate::severity::Blocked::default(),
+            stages: BTreeMap::new(),
         }
     }
 

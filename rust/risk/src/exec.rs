@@ -24,6 +24,16 @@ pub enum ExecEffect {
 impl Engine {
     /// Takes an execution report in.
     pub fn exec(&mut self, exec: &Exec) -> ExecEffect {
+        let moved = self.moved_by(exec.order_id);
+        let effect = self.apply_exec(exec);
+        if let Some(moved) = moved {
+            self.mark_stages(moved);
+        }
+        effect
+    }
+
+    #[inline]
+    fn apply_exec(&mut self, exec: &Exec) -> ExecEffect {
         self.advance(exec.ts);
         self.counters.execs += 1;
         if exec.exec_id != 0 && self.execs.len() < EXEC_IDS_MAX && !self.execs.insert(exec.exec_id)

@@ -37,7 +37,9 @@ impl Engine {
     /// orders whose ids nobody has used, because any other may take something off a sum.
     pub(crate) fn open_block(&mut self, orders: &[Order]) {
         let parents = self.parents();
-        if parents > orders.len() || self.file.control.slow != 0 {
+        // Who wants alerts looks at the sums after each order.
+        let control = &self.file.control;
+        if parents > orders.len() || control.slow != 0 || control.alert[0] != 0 {
             return;
         }
         let Some(total) = self.block_notional(orders) else { return };
@@ -119,7 +121,7 @@ fn has_room(node: &Node, total: i64, count: i64) -> bool {
         && node.missing == 0
         && node.sums.is_none()
         && caps.concentration_bps.is_none()
-        && !caps.self_trade
+        && caps.self_trade.is_none()
         && !tally.latched.iter().any(|latch| latch.is_shut())
         && counted(tally.open_orders, caps.open_orders.min(COUNT_MAX))
         && counted(tally.day_orders, caps.day_orders.min(COUNT_MAX))

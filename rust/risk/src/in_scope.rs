@@ -1,6 +1,6 @@
 //! Which orders work in a scope: what a mass cancel names.
 
-use cwts_types::{Level, Scope, ScopeKind};
+use cwts_types::{Level, RegisterKind, Scope, ScopeKind};
 
 use crate::engine::Engine;
 use crate::working::Working;
@@ -15,6 +15,26 @@ impl Engine {
         let mut ids: Vec<u64> = inside.map(|(id, _)| *id).collect();
         ids.sort_unstable();
         ids
+    }
+
+    /// Ids of the orders that are to be cancelled because their session is down, ascending: where
+    /// the limits say so, and none that is good till cancelled or till a date.
+    pub fn lost_orders(&self) -> Vec<u64> {
+        let mut out = Vec::new();
+        for (handle, line) in self.sessions.iter().enumerate() {
+            let handle = handle as u32;
+            let name = self.registry.name(RegisterKind::Session, handle).unwrap_or("");
+            let cancels = self.file.sessions.get(name).is_some_and(|s| s.cancel_on_disconnect);
+            if line.is_down && cancels {
+                let scope = Scope { kind: ScopeKind::Session, handle };
+                let stays = |id: &u64| {
+                    self.working.get(id).is_some_and(|w| matches!(w.tif, TIF_GTC | TIF_GTD))
+                };
+                out.extend(self.working_in(scope).into_iter().filter(|id| !stays(id)));
+            }
+        }
+        out.sort_unstable();
+        out
     }
 
     fn is_in(&self, working: &Working, scope: Scope) -> bool {
@@ -49,3 +69,8 @@ impl Engine {
         false
     }
 }
+
+/// FIX 59: good till cancelled.
+const TIF_GTC: u8 = 1;
+/// FIX 59: good till a date.
+const TIF_GTD: u8 = 6;

@@ -6,6 +6,7 @@
 //! observed, for refused ones) and `decide` (reserve, count); execution reports through `exec`.
 #![forbid(unsafe_code)]
 
+mod alerts;
 mod batch;
 mod caps;
 mod change;

@@ -75,7 +75,7 @@ impl Registry {
     }
 
     /// All registrations as they came, kind by kind.
-    pub(crate) fn rows(&self) -> Vec<Register> {
+    pub fn rows(&self) -> Vec<Register> {
         let mut out = Vec::new();
         for (kind, rows) in &self.rows {
             for (i, (name, parent)) in rows.iter().enumerate() {

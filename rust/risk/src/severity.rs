@@ -65,6 +65,9 @@ impl Engine {
         let own = self.file.accounts.values().filter_map(|a| a.duplicate_order);
         self.lenient = !self.file.control.severity.is_hard()
             || own.into_iter().any(|rule| rule.severity.is_some());
+        if self.file.control.alert[0] == 0 {
+            self.stages.clear();
+        }
     }
 
     /// The severities that hold for one order.

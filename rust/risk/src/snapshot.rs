@@ -63,6 +63,7 @@ struct Image {
     /// Records of orders that were blocked softly.
     blocked: Vec<Vec<u8>>,
     granted: BTreeMap<u64, crate::severity::Granted>,
+    stages: BTreeMap<crate::alerts::Place, u8>,
 }
 
 impl Engine {
@@ -143,6 +144,7 @@ impl Engine {
                 .collect(),
             blocked: self.blocked.orders.iter().map(|o| o.to_bytes().to_vec()).collect(),
             granted: self.blocked.granted.clone(),
+            stages: self.stages.clone(),
         };
         // A Vec grows as it must; the serialiser has no other way to fail.
         postcard::to_allocvec(&image).unwrap_or_default()
@@ -247,6 +249,7 @@ impl Engine {
             engine.blocked.orders.push_back(Order::from_bytes(record));
         }
         engine.blocked.granted = image.granted;
+        engine.stages = image.stages;
         engine.pending_text = image.pending_text;
         // Margins are in the holdings; their sums and the own orders by price follow from them.
         for index in 0..engine.holdings.len() {

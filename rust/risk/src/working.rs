@@ -27,6 +27,8 @@ pub(crate) struct Working {
     pub(crate) account: u32,
     pub(crate) strategy: u32,
     pub(crate) side: u8,
+    /// FIX 59.
+    pub(crate) tif: u8,
     pub(crate) terms: Terms,
     /// Whether it has a row in `Engine::replacing`.
     pub(crate) was_replaced: bool,

@@ -228,7 +228,8 @@ fn fields(kind: EntryType) -> Fields {
             ("zero", "bytes[7]"),
             (
                 "rows",
-                "count of {control:u8,zero:bytes[7],refused:u64,soft:u64,alerts:u64,overridden:u64}",
+                "count of {control:u8,zero:bytes[7],refused:u64,soft:u64,alerts:u64,\
+                 overridden:u64}",
             ),
         ],
         EntryType::Locate => {

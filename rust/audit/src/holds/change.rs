@@ -1,4 +1,5 @@
-//! Requests that carry signatures: a change of limits, an approval, the lifting of a hold.
+//! Requests that carry signatures: a change of limits, an approval, the lifting of a hold, an
+//! override.
 //!
 //! A file of its own in the requests' folder, as a kill request is, sealed alike. Who has no key
 //! asks without a signature, and the gateway says whether that counts.
@@ -62,6 +63,21 @@ pub enum ChangeAction {
         /// Who agrees; nobody yet in a request that waits.
         approver: Option<Yes>,
     },
+    /// Let one blocked order pass.
+    Override {
+        /// Its id.
+        order_id: u64,
+        /// Log index of the order.
+        order_seq: u64,
+        /// The controls that it may violate, by their bits.
+        controls: u64,
+        /// When it counts no longer.
+        expires_ns: u64,
+        /// Who asks.
+        actor: Yes,
+        /// Who agrees; nobody yet in a request that waits.
+        approver: Option<Yes>,
+    },
 }
 
 /// What another process asks for, signed.
@@ -99,6 +115,22 @@ impl ChangeRequest {
                 let actor = yes(actor);
                 writeln!(text, "kind resume\nhold {hold}\nactor {actor}\napprover {approver}")
             }
+            ChangeAction::Override {
+                order_id,
+                order_seq,
+                controls,
+                expires_ns,
+                actor,
+                approver,
+            } => {
+                let approver = approver.as_ref().map_or_else(|| "nobody".to_owned(), yes);
+                let actor = yes(actor);
+                writeln!(
+                    text,
+                    "kind override\norder {order_id}\nentry {order_seq}\ncontrols \
+                     {controls}\nexpires_ns {expires_ns}\nactor {actor}\napprover {approver}"
+                )
+            }
         };
         let _ = writeln!(text, "reason {}\nutc_ns {}", percent(&self.reason), self.utc_ns);
         seal(text)
@@ -133,12 +165,17 @@ impl ChangeRequest {
             "resume" => ChangeAction::Resume {
                 hold: lines.field("hold")?,
                 actor: read_yes(&mut lines, "actor")?,
-                approver: match lines.value("approver")? {
-                    "nobody" => None,
-                    value => Some(parse_yes(&lines, value)?),
-                },
+                approver: read_second(&mut lines)?,
             },
-            _ => return Err(lines.wrong("the kind is propose, approve or resume")),
+            "override" => ChangeAction::Override {
+                order_id: lines.field("order")?,
+                order_seq: lines.field("entry")?,
+                controls: lines.field("controls")?,
+                expires_ns: lines.field("expires_ns")?,
+                actor: read_yes(&mut lines, "actor")?,
+                approver: read_second(&mut lines)?,
+            },
+            _ => return Err(lines.wrong("the kind is propose, approve, resume or override")),
         };
         let reason = lines.value("reason")?;
         let reason = lines.text(reason)?;
@@ -181,6 +218,14 @@ fn read_yes(lines: &mut Lines<'_>, key: &'static str) -> Result<Yes, HoldsError>
     parse_yes(lines, value)
 }
 
+/// Who agrees, if anybody does yet.
+fn read_second(lines: &mut Lines<'_>) -> Result<Option<Yes>, HoldsError> {
+    match lines.value("approver")? {
+        "nobody" => Ok(None),
+        value => parse_yes(lines, value).map(Some),
+    }
+}
+
 fn parse_yes(lines: &Lines<'_>, value: &str) -> Result<Yes, HoldsError> {
     let (signature, name) =
         value.split_once(' ').ok_or_else(|| lines.wrong("a yes is a signature and a name"))?;
@@ -214,6 +259,14 @@ mod tests {
             request(ChangeAction::Resume {
                 hold: 4,
                 actor: anna.clone(),
+                approver: Some(bo.clone()),
+            }),
+            request(ChangeAction::Override {
+                order_id: 7,
+                order_seq: 9,
+                controls: 1 << 29,
+                expires_ns: 11,
+                actor: anna,
                 approver: Some(bo.clone()),
             }),
             request(ChangeAction::Resume { hold: 4, actor: bo, approver: None }),

@@ -153,6 +153,8 @@ impl EntryChecks {
                 self.check_version(place, expire.version, findings)?;
                 check_parent(place, expire.first_part, findings)?;
             }
+            Body::Override(said) => check_parent(place, said.order_seq, findings)?,
+            Body::Alert(alert) => check_parent(place, alert.order_seq, findings)?,
             Body::ReleaseDenied(denied) => check_parent(place, denied.order_seq, findings)?,
             Body::Close(close) => check_head(place, close.size, &close.root, before, findings)?,
             Body::Recovery(recovery) => {

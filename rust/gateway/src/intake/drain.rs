@@ -154,7 +154,12 @@ impl Drain {
                         }
                     }
                 }
-                other => other.map(|(submitted, _)| submitted),
+                other => {
+                    if decided.is_cancel && matches!(other, Some((_, true))) {
+                        gateway.in_out.release();
+                    }
+                    other.map(|(submitted, _)| submitted)
+                }
             };
             let (decision, violations) = match submitted {
                 Some(Submitted { outcome, .. }) => (Some(outcome.decision), outcome.violations),

@@ -151,11 +151,23 @@ impl<'o> Fold<'o> {
             tap.entry(self.index, &entry)?;
         }
         self.index += 1;
+        if self.log.as_mut().is_none_or(|log| log.push(&entry.to_bytes())) {
+            return self.push_due(ts);
+        }
         let Some(log) = &mut self.log else { return Ok(()) };
-        if log.push(&entry.to_bytes()) {
+        Err(GatewayError::LogFailed { why: log.failure().unwrap_or_default() })
+    }
+
+    /// Appends what follows from what was folded: alerts, and the counts of a day that ended.
+    #[inline]
+    pub(super) fn push_due(&mut self, ts: u64) -> Result<(), GatewayError> {
+        if !self.engine.has_due() {
             return Ok(());
         }
-        Err(GatewayError::LogFailed { why: log.failure().unwrap_or_default() })
+        for body in self.engine.take_due() {
+            self.push(body, producer::REPLAY, ts)?;
+        }
+        Ok(())
     }
 
     /// Appends an entry that the engine and the holds fold.
@@ -439,9 +451,13 @@ impl<'o> Fold<'o> {
             registers.triggers().decided(order, &outcome.decision, day_end_ns);
         }
         self.index += 2;
-        let Some(log) = &mut self.log else { return Ok(outcome) };
+        let Some(log) = &mut self.log else {
+            self.push_due(ts)?;
+            return Ok(outcome);
+        };
         // A replay waits for room where a live gateway would refuse.
         if log.wait_room(2) && push_pair(log, &header, order, &outcome, decisions) {
+            self.push_due(ts)?;
             return Ok(outcome);
         }
         Err(GatewayError::LogFailed { why: log.failure().unwrap_or_default() })

@@ -133,6 +133,10 @@ impl<'o> Fold<'o> {
             summary.push_str(&format!(" injected_events={}", injected.events));
         }
         let ts = self.engine.last_ts();
+        let counts = self.engine.trigger_counts(ts);
+        if counts.orders | counts.cancels != 0 {
+            self.push(Body::TriggerCounts(counts), producer::GATEWAY, ts)?;
+        }
         for body in chunks(ConfigKind::Summary, summary.as_bytes()) {
             self.push(body, producer::GATEWAY, ts)?;
         }

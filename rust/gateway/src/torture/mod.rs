@@ -14,6 +14,7 @@ mod mutate;
 mod planted;
 mod samples;
 mod seeds;
+pub mod stress;
 mod texts;
 mod venues;
 

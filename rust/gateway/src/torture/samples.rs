@@ -9,10 +9,11 @@ use cwts_audit::{
     Writer,
 };
 use cwts_types::{
-    Alias, AliasKind, Body, Close, Config, ConfigKind, Decision, Entry, Exec, Gap, Genesis, Header,
-    Kill, KillState, LimitActivate, Locate, NO_CONTROL, Note, Order, Phase, Reasons, Reference,
-    Register, RegisterKind, ReleaseDenied, Resume, Scope, Session, SessionKind, Verdict, exec_type,
-    producer, reference_flag, schema_json,
+    Alert, AlertKind, Alias, AliasKind, Body, Close, Config, ConfigKind, Control, Decision, Entry,
+    Exec, Gap, Genesis, Header, Kill, KillState, LimitActivate, Locate, NO_CONTROL, Note, Order,
+    Override, Phase, Reasons, Reference, Register, RegisterKind, ReleaseDenied, Resume, Scope,
+    Session, SessionKind, TriggerCounts, TriggerRow, Verdict, exec_type, producer, reference_flag,
+    schema_json,
 };
 
 use crate::firm;
@@ -205,6 +206,42 @@ fn bodies() -> Vec<Body> {
         Body::Alias(Alias { id: 1_011, kind: AliasKind::OrderId, text: b"A-1".to_vec() }),
         Body::Order(order(15), Vec::new()),
         Body::Decision(decision(16), Vec::new()),
+        Body::Override(Override {
+            order_id: 1_011,
+            order_seq: 11,
+            controls: Reasons(1 << 10),
+            expires_ns: START_NS + 1,
+            actor: "ana".to_owned(),
+            approver: "ben".to_owned(),
+            reason: "index day".to_owned(),
+            signatures: Some([[1; 64], [2; 64]]),
+        }),
+        Body::Alert(Alert {
+            kind: AlertKind::Stage,
+            control: Some(Control::CreditLimit),
+            level: cwts_types::Level::Account,
+            percent: 70,
+            scope: 1,
+            instrument: 0,
+            order_seq: 11,
+            order_id: 1_011,
+            observed: 70,
+            limit: 100,
+        }),
+        Body::TriggerCounts(TriggerCounts {
+            from_ns: 0,
+            to_ns: START_NS,
+            orders: 2,
+            accepted: 1,
+            cancels: 0,
+            rows: vec![TriggerRow {
+                control: Control::PriceCollar,
+                refused: 1,
+                soft: 1,
+                alerts: 0,
+                overridden: 0,
+            }],
+        }),
         Body::ReleaseDenied(ReleaseDenied { order_seq: 15, order_id: 1_015, kill_epoch: 0 }),
         Body::Kill(Kill {
             hold: 1,

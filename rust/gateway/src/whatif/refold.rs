@@ -296,6 +296,8 @@ impl Refold {
         if let Some(peaks) = &mut self.peaks {
             peaks.order(&self.engine, &own);
         }
+        // Nobody keeps a log of what would have been.
+        self.engine.take_due();
         let accepted = outcome.decision.is_accepted();
         if !matches!(kind, Some(OrderKind::New | OrderKind::Replace)) {
             return Again::Decided(own, outcome);

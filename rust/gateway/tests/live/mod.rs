@@ -6,7 +6,7 @@ use std::path::Path;
 use cwts_gateway::{Gateway, GatewayOptions, KeyStore};
 use cwts_types::{Order, ReleaseMode};
 
-const LIMITS: &str = r#"
+pub(crate) const LIMITS: &str = r#"
 schema = 1
 [firm]
 credit = "none"

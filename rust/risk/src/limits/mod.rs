@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 pub use operators::{Operator, Right};
 pub use parse::{error_at, parse, utf8};
 pub use rules::{
-    Aggregates, Auction, ControlRules, LossLimit, PriceMove, SessionLimits, VenueLimits,
+    Aggregates, Auction, ControlRules, LossLimit, PriceMove, SelfTrade, SessionLimits, VenueLimits,
     WindowNotional, type_bit,
 };
 pub use section::nearest;

@@ -100,6 +100,7 @@ fn read(mut root: Section<'_>, sink: &mut Sink<'_>) -> LimitsFile {
         let session = SessionLimits {
             message_rate: section.rate("message_rate", sink),
             attempt_rate: section.rate("attempt_rate", sink),
+            cancel_on_disconnect: section.boolean("cancel_on_disconnect", sink).unwrap_or(false),
         };
         section.finish(sink);
         file.sessions.insert(name, session);

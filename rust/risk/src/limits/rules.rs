@@ -41,8 +41,30 @@ pub struct Aggregates {
     pub loss_limit: Option<LossLimit>,
     /// Fall from the day's highest P&L.
     pub drawdown: Option<LossLimit>,
-    /// Whether an order that would meet an own one is refused.
-    pub self_trade: bool,
+    /// What becomes of an order that would meet an own one, and of that one.
+    pub self_trade: Option<SelfTrade>,
+}
+
+/// What happens where a new order would meet an own one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SelfTrade {
+    /// The new order is refused.
+    RejectNewest,
+    /// The own orders that it would meet are cancelled, and it passes.
+    CancelOldest,
+    /// The new order is refused, and the own ones are cancelled.
+    CancelBoth,
+}
+
+impl SelfTrade {
+    /// The words in the file.
+    pub const WORDS: &[&'static str] = &["reject_newest", "cancel_oldest", "cancel_both"];
+
+    /// The policy with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let at = Self::WORDS.iter().position(|known| *known == word)?;
+        [Self::RejectNewest, Self::CancelOldest, Self::CancelBoth].get(at).copied()
+    }
 }
 
 /// A band around the reference of one period ago.
@@ -74,6 +96,8 @@ pub struct SessionLimits {
     pub message_rate: RateLimit,
     /// Messages, refused ones too.
     pub attempt_rate: RateLimit,
+    /// Whether its orders are cancelled when it is lost.
+    pub cancel_on_disconnect: bool,
 }
 
 /// Limits of a venue.
@@ -92,6 +116,8 @@ pub struct ControlRules {
     pub slow_delay_ns: u64,
     /// What a latch sets on its scope.
     pub on_auto_trip: KillState,
+    /// Percent of a limit at which somebody is alerted, twice; 0 = never.
+    pub alert: [u8; 2],
     /// What violations mean, where they are not hard.
     pub severity: Severities,
 }
@@ -99,7 +125,13 @@ pub struct ControlRules {
 impl Default for ControlRules {
     fn default() -> Self {
         let on_auto_trip = KillState::ReduceOnly;
-        Self { slow: 0, slow_delay_ns: 0, on_auto_trip, severity: Severities::default() }
+        Self {
+            slow: 0,
+            slow_delay_ns: 0,
+            on_auto_trip,
+            alert: [0; 2],
+            severity: Severities::default(),
+        }
     }
 }
 

@@ -389,7 +389,7 @@ pub const SECTIONS: &[SectionInfo] = &[
     },
     SectionInfo {
         path: "session.*",
-        keys: &[rate(Absent::NoLimit), rules::ATTEMPTS],
+        keys: &[rate(Absent::NoLimit), rules::ATTEMPTS, rules::DISCONNECT],
         text: "A session over which strategies send, by name.",
     },
     SectionInfo { path: "venue.*", keys: &[rate(Absent::NoLimit)], text: "A venue, by name." },

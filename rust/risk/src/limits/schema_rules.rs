@@ -48,6 +48,8 @@ const IDS: &[Key] = &[key(
 const STAGED: &[Key] = &[
     fact("slow", Kind::Integer(1, 100), "Percent at which orders must keep a distance."),
     fact("slow_delay", Kind::Duration, "That distance."),
+    fact("alert", Kind::Integer(1, 99), "Percent of a limit at which somebody is alerted."),
+    fact("alert_again", Kind::Integer(2, 100), "The same once more; 90 if not said."),
 ];
 
 pub(super) const OPEN_ORDERS: Key = may("max_open_orders", Kind::Quantity, "Working orders.");
@@ -60,7 +62,7 @@ pub(super) const CONCENTRATION: Key =
     fact("concentration", Kind::Text, "Part of the credit that one instrument may take.");
 pub(super) const SELF_TRADE: Key = key(
     "self_trade",
-    Kind::Choice(&["reject_newest"]),
+    Kind::Choice(super::SelfTrade::WORDS),
     Stricter::Word("reject_newest"),
     Absent::NoLimit,
     "What becomes of an order that would meet an own one.",
@@ -74,6 +76,11 @@ pub(super) const ATTEMPTS: Key =
 pub(super) const FILLS: Key =
     window_rate("repeated_execution", "Fills within a window that switch the strategy off.");
 pub(super) const SESSION: Key = fact("session", Kind::Text, "Session over which it sends.");
+pub(super) const DISCONNECT: Key = fact(
+    "cancel_on_disconnect",
+    Kind::Boolean,
+    "Whether its orders are cancelled when it is lost; not GTC and GTD.",
+);
 pub(super) const ACCOUNTS: Key =
     key("accounts", Kind::Names, Stricter::Fewer, Absent::NoLimit, "Accounts that it may trade.");
 pub(super) const GROUPS: Key =

@@ -380,4 +380,4 @@ const NAME_BYTES_MAX: usize = 64;
 /// Equal orders that a ring has to remember.
 const DUPLICATES_MAX: i64 = 1_024;
 /// Keys of later releases: to accept one without enforcing it would be a lie.
-const LATER: &[&str] = &["alert", "approval", "cancel_on_disconnect", "halt", "model_gate"];
+const LATER: &[&str] = &["approval", "halt", "model_gate"];

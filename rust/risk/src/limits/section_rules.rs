@@ -3,7 +3,9 @@
 use cwts_types::{KillState, Phase};
 
 use super::rules::type_bit;
-use super::rules::{Aggregates, Auction, ControlRules, LossLimit, PriceMove, WindowNotional};
+use super::rules::{
+    Aggregates, Auction, ControlRules, LossLimit, PriceMove, SelfTrade, WindowNotional,
+};
 use super::section::{Section, Sink};
 
 impl Section<'_> {
@@ -13,7 +15,9 @@ impl Section<'_> {
             net_exposure: self.money("net_exposure", sink),
             concentration_bps: self.percent_bps("concentration", WHOLE_BPS, sink),
             daily_notional: self.money("daily_notional", sink),
-            self_trade: self.choice("self_trade", &["reject_newest"], sink).is_some(),
+            self_trade: self
+                .choice("self_trade", SelfTrade::WORDS, sink)
+                .and_then(SelfTrade::from_word),
             ..self.shared_aggregates(sink)
         }
     }
@@ -199,7 +203,16 @@ impl Section<'_> {
         if let Some(mut staged) = self.section("staged", sink) {
             out.slow = staged.integer("slow", 1, 100, sink).unwrap_or(0);
             out.slow_delay_ns = staged.duration_ns("slow_delay", sink).unwrap_or(0);
+            let percent =
+                |found: Option<i64>| found.and_then(|p| u8::try_from(p).ok()).unwrap_or(0);
+            let first = percent(staged.integer("alert", 1, 99, sink));
+            let again = percent(staged.integer("alert_again", 2, 100, sink));
             staged.finish(sink);
+            if again != 0 && (first == 0 || again <= first) {
+                self.wrong(sink, "staged", "alert_again comes after alert, and above it");
+            }
+            let usual = if (1..ALERT_AGAIN).contains(&first) { ALERT_AGAIN } else { 0 };
+            out.alert = [first, if again == 0 { usual } else { again }];
             if (out.slow == 0) != (out.slow_delay_ns == 0) {
                 self.wrong(sink, "staged", "slow and slow_delay come together");
             }
@@ -235,6 +248,8 @@ const MINUTE_NS: u64 = 60_000_000_000;
 const DAY_MINUTES: i64 = 24 * 60;
 /// 1/100 % in a percentage of nine decimals.
 const BPS_E9: i64 = 10_000_000;
+/// The second alert if nothing is said.
+const ALERT_AGAIN: u8 = 90;
 /// 100 %.
 const WHOLE_BPS: i64 = 10_000;
 /// Widest band around a price of the past.

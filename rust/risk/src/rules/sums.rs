@@ -8,6 +8,7 @@ use super::Asked;
 use super::market::Report;
 use crate::caps::{Caps, Tally};
 use crate::engine::Engine;
+use crate::limits::SelfTrade;
 use crate::market::WHOLE_BPS;
 use crate::tables::Node;
 
@@ -104,7 +105,8 @@ impl Engine {
         if ALL || day > node.caps.day {
             here(Control::DailyNotional, day, node.caps.day);
         }
-        if node.caps.self_trade && !ALL {
+        let refuses = |policy| policy != SelfTrade::CancelOldest;
+        if !ALL && node.caps.self_trade.is_some_and(refuses) {
             // As the working orders are kept: only a limit bounds where an order may trade.
             let reach = match crate::evaluate::limit_px(order, asked.shape.order_type) {
                 Some(px) => px,

@@ -356,11 +356,15 @@ pub(crate) fn stream(most: usize) -> impl Strategy<Value = Vec<Entry>> {
 fn lenient_limits() -> Limits {
     let words: Vec<String> = SOFT.iter().map(|c| format!("{} = \"soft\"", c.name())).collect();
     let alert = "LOT_SIZE = \"alert\", DAILY_NOTIONAL = \"alert\"";
-    many_limits().set("control", "severity", &format!("{{ {}, {alert} }}", words.join(", "))).set(
-        "instrument.I",
-        "lot",
-        "10",
-    )
+    many_limits()
+        .set("control", "severity", &format!("{{ {}, {alert} }}", words.join(", ")))
+        .set(
+            "control",
+            "staged",
+            "{ slow = 80, slow_delay = \"9ns\", alert = 30, alert_again = 60 }",
+        )
+        .set("customer.e", "self_trade", "\"cancel_oldest\"")
+        .set("instrument.I", "lot", "10")
 }
 
 const SOFT: [Control; 4] =

@@ -1,0 +1,116 @@
+//! What only the inside can plant: a crash between a decision and its alert, a message that is
+//! accepted and never released.
+
+use std::path::Path;
+
+use cwts_types::{Order, ReleaseMode, Verdict};
+
+use super::*;
+use crate::clock::Now;
+use crate::gateway::{Sender, push_pair};
+use crate::{GatewayOptions, follow::fold_log};
+
+const LIMITS: &str = r#"
+schema = 1
+[firm]
+credit = "none"
+[account.a]
+max_order_qty = 1_000
+max_order_notional = "none"
+credit = "none"
+message_rate = { max = 60_000, window = "1ms" }
+max_position = { long = 100, short = 0 }
+[strategy.default]
+[instrument]
+ACME = { tick = "0.01", lot = 1, price_collar = { bps = 500, reference = "external" } }
+[control]
+staged = { alert = 70 }
+"#;
+
+fn open(dir: &Path) -> Gateway {
+    let mut gateway = Gateway::open(&GatewayOptions {
+        limits: Some(("limits.toml".to_owned(), LIMITS.as_bytes().to_vec())),
+        dir: Some(dir.join("log")),
+        keys: Some(KeyStore::new(dir.join("keys"))),
+        origin: None,
+        release: ReleaseMode::Async,
+    })
+    .unwrap();
+    gateway.set_reference(1, Some(100_000_000_000), 0, 0, None).unwrap();
+    gateway
+}
+
+fn buy(qty: i64) -> Order {
+    Order {
+        px: 100_000_000_000,
+        qty,
+        instrument: 1,
+        account: 1,
+        strategy: 1,
+        kind: 1,
+        side: 1,
+        type_tif: 2,
+        ..Order::default()
+    }
+}
+
+#[test]
+fn what_a_crash_kept_from_following_follows_at_the_next_start() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut gateway = open(temp.path());
+    let now = gateway.clock.now();
+    let seq = gateway.next_index();
+    let order = Order { seq, ts: now.utc_ns, order_id: 1, ..buy(75) };
+    let outcome = gateway.engine.decide(&order, false);
+    assert_eq!(outcome.decision.verdict, Verdict::Accept as u8);
+    let header = gateway.header_of(Sender::Api, now);
+    let decisions = gateway.engine.decisions() - 1;
+    assert!(push_pair(gateway.log.as_mut().unwrap(), &header, &order, &outcome, decisions));
+    gateway.sync().unwrap();
+    drop(gateway);
+    let log = temp.path().join("log");
+    let before = fold_log(&log, |_, _, _| Ok(())).unwrap();
+    assert!(before.engine.has_due() && before.alert_count == 0);
+    for starts in 1..3 {
+        drop(open(temp.path()));
+        let after = fold_log(&log, |_, _, _| Ok(())).unwrap();
+        assert!(!after.engine.has_due(), "{starts}");
+        assert_eq!(after.alert_count, 1, "{starts}");
+        assert_eq!(after.alerts[0].alert.order_seq, seq);
+    }
+}
+
+#[test]
+fn a_message_that_was_accepted_and_never_came_out_halts_the_firm_at_the_next_tick() {
+    let temp = tempfile::tempdir().unwrap();
+    let mut gateway = open(temp.path());
+    gateway.submit(&buy(1)).unwrap();
+    let at = |gateway: &Gateway, s: u64| Now {
+        utc_ns: gateway.clock.clone().now().utc_ns + s * 1_000_000_000,
+        mono_ns: 0,
+    };
+    let first = at(&gateway, 0);
+    gateway.tick(first).unwrap();
+    let second = at(&gateway, 2);
+    gateway.tick(second).unwrap();
+    assert_eq!(gateway.engine.holds().count(), 0);
+    gateway.submit(&buy(1)).unwrap();
+    gateway.in_out.accept();
+    let soon = Now { utc_ns: second.utc_ns + 999_999_999, mono_ns: 0 };
+    gateway.tick(soon).unwrap();
+    assert_eq!(gateway.engine.holds().count(), 0, "a second has not passed");
+    let third = Now { utc_ns: second.utc_ns + 1_000_000_000, mono_ns: 0 };
+    gateway.tick(third).unwrap();
+    let hold = gateway.engine.holds().next().unwrap().clone();
+    assert_eq!((hold.scope, hold.state), (0, 2));
+    assert_eq!(hold.reason, "IN_OUT_COMPARE: 2 messages out, 3 expected");
+    assert_eq!(gateway.alerts().last().unwrap().alert.kind, AlertKind::InOut);
+    // It is told once; another mismatch would be told again.
+    let fourth = Now { utc_ns: third.utc_ns + 1_000_000_000, mono_ns: 0 };
+    gateway.tick(fourth).unwrap();
+    assert_eq!(gateway.engine.holds().count(), 1);
+    gateway.in_out.accept();
+    let fifth = Now { utc_ns: fourth.utc_ns + 1_000_000_000, mono_ns: 0 };
+    gateway.tick(fifth).unwrap();
+    assert_eq!(gateway.engine.holds().count(), 2);
+}
