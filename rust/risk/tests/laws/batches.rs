@@ -5,7 +5,7 @@ use cwts_types::Order;
 use proptest::prelude::*;
 
 use crate::common::*;
-use crate::entries::{limits, many_limits, order, stream};
+use crate::entries::{lenient_limits, limits, many_limits, order, stream};
 
 const DAY_NS: u64 = 86_400_000_000_000;
 
@@ -19,6 +19,14 @@ fn roomy() -> Limits {
         .set("instrument.I", "lot", "5")
         .set("instrument.I", "price_collar", "{ bps = 150, reference = \"external\" }")
         .set("instrument.J", "price_collar", "{ bps = 9_000, on_missing = \"allow\" }")
+}
+
+/// The same, and parents with room for a block tell how far they are used.
+fn told() -> Limits {
+    roomy()
+        .set("firm", "max_open_notional", "\"20000000\"")
+        .set("control", "staged", "{ alert = 1, alert_again = 2 }")
+        .set("control", "severity", "{ MAX_ORDER_QTY = \"alert\", LOT_SIZE = \"alert\" }")
 }
 
 fn any_order() -> impl Strategy<Value = Order> {
@@ -96,7 +104,9 @@ proptest! {
         drafts in prop::collection::vec((any_order(), step()), 1..160),
         cuts in prop::collection::vec(0..70usize, 0..6),
         (only_new, replayed, again) in any::<(bool, bool, bool)>(),
-        text in prop::sample::select(vec![None, Some(roomy()), Some(many_limits())]),
+        text in prop::sample::select(vec![
+            None, Some(roomy()), Some(told()), Some(many_limits()), Some(lenient_limits()),
+        ]),
     ) {
         let mut singles = Engine::new();
         for (i, entry) in entries.iter().enumerate() {

@@ -353,7 +353,7 @@ pub(crate) fn stream(most: usize) -> impl Strategy<Value = Vec<Entry>> {
 }
 
 /// The same, where some controls block softly and others only alert.
-fn lenient_limits() -> Limits {
+pub(crate) fn lenient_limits() -> Limits {
     let words: Vec<String> = SOFT.iter().map(|c| format!("{} = \"soft\"", c.name())).collect();
     let alert = "LOT_SIZE = \"alert\", DAILY_NOTIONAL = \"alert\"";
     many_limits()
