@@ -56,6 +56,6 @@ pub use peaks::Peaks;
 pub use pnl::Trip;
 pub use reference::mid;
 pub use registry::{Registry, UnknownScope};
-pub use sight::{Compared, Sight};
 pub use severity::{BLOCKED_MAX, OVERRIDE_NS_MAX};
+pub use sight::{Compared, Sight};
 pub use usage::Usage;

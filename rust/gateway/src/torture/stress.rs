@@ -70,12 +70,13 @@ pub fn run(log: &Path, work: &Path, options: &StressOptions) -> Result<Value, Ga
     let folded = fold_log(&dir, |_, _, _| Ok(()))?;
     let engine = &folded.engine;
     let limits: Vec<Value> = engine
-        .usage()
+        .usage_since(&folded.peaks)
         .into_iter()
         .map(|row| {
+            let peak = row.peak.unwrap_or(row.used).max(row.used);
             json!({
-                "scope": row.scope, "limit": row.limit, "peak": row.peak, "max": row.max,
-                "money": row.is_money, "held": row.peak <= row.max,
+                "scope": row.scope, "limit": row.limit, "peak": peak, "max": row.max,
+                "money": row.unit == cwts_risk::Unit::Micros, "held": peak <= row.max,
             })
         })
         .collect();
