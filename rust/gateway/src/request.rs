@@ -60,9 +60,13 @@ pub fn request_halt(
         utc_ns: system_utc_ns(),
         cancel_working,
     };
-    // The request lies there before the number moves, so whoever sees the number finds it.
-    let path = leave(dir, &request)?;
+    // The request lies there before the number moves, so whoever sees the number finds it. Nobody
+    // waits for the disk before the halt works, and one that takes no request stops nobody from
+    // halting: the gateway then explains what the page shows by a hold of its own.
+    let placed = place(dir, &request);
     raise(dir, (slot < cwts_ring::SLOTS).then_some(slot), state)?;
+    let path = placed?;
+    sync_placed(&path)?;
     Ok(Requested { running, path })
 }
 
@@ -139,6 +143,39 @@ pub(crate) fn leave(dir: &Path, request: &KillRequest) -> Result<PathBuf, Gatewa
     leave_text(dir, request.utc_ns, ".req", &request.encode())
 }
 
+/// Where a request goes, and where it is written until it is whole.
+fn request_paths(dir: &Path, utc_ns: u64, suffix: &str) -> Result<[PathBuf; 2], GatewayError> {
+    let folder = dir.join(REQUESTS_DIRECTORY.trim_end_matches('/'));
+    std::fs::create_dir_all(&folder).map_err(|e| failed(&folder, e))?;
+    let name = format!("{utc_ns:020}-{}{suffix}", std::process::id());
+    Ok([folder.join(&name), folder.join(format!("{name}.tmp"))])
+}
+
+fn failed(path: &Path, source: std::io::Error) -> GatewayError {
+    GatewayError::File { path: path.display().to_string(), source }
+}
+
+/// Puts a request where the gateway sees it, whole, without waiting for the disk.
+fn place(dir: &Path, request: &KillRequest) -> Result<PathBuf, GatewayError> {
+    let [path, temporary] = request_paths(dir, request.utc_ns, ".req")?;
+    std::fs::write(&temporary, request.encode())
+        .and_then(|()| std::fs::rename(&temporary, &path))
+        .map_err(|e| failed(&path, e))?;
+    Ok(path)
+}
+
+/// Waits for the disk; a gateway that took the request in meanwhile has done more than that.
+fn sync_placed(path: &Path) -> Result<(), GatewayError> {
+    let sync = || {
+        std::fs::File::open(path)?.sync_all()?;
+        path.parent().map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
+    };
+    match sync() {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(failed(path, error)),
+        _ => Ok(()),
+    }
+}
+
 /// Writes a text into the requests' folder, whole or not at all.
 pub(crate) fn leave_text(
     dir: &Path,
@@ -146,19 +183,13 @@ pub(crate) fn leave_text(
     suffix: &str,
     text: &str,
 ) -> Result<PathBuf, GatewayError> {
-    let folder = dir.join(REQUESTS_DIRECTORY.trim_end_matches('/'));
-    let failed =
-        |path: &Path, source| GatewayError::File { path: path.display().to_string(), source };
-    std::fs::create_dir_all(&folder).map_err(|e| failed(&folder, e))?;
-    let name = format!("{utc_ns:020}-{}{suffix}", std::process::id());
-    let path = folder.join(&name);
-    let temporary = folder.join(format!("{name}.tmp"));
+    let [path, temporary] = request_paths(dir, utc_ns, suffix)?;
     let write = || {
         let mut file = std::fs::File::create(&temporary)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&temporary, &path)?;
-        std::fs::File::open(&folder)?.sync_all()
+        path.parent().map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
     };
     write().map_err(|e| failed(&path, e))?;
     Ok(path)
