@@ -27,14 +27,16 @@ def test_a_campaign_of_some_seconds_finds_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def quiet(seed: int, *, damage: bool = False, stop: Stop | None = None) -> Life:
+def quiet(
+    seed: int, *, damage: bool = False, stop: Stop | None = None, trades_s: float = 0.1
+) -> Life:
     return Life(
         seed=seed,
         mode="steady",
         dies_young_s=None,
         clock_ns=(),
         resumes=False,
-        trades_s=0.1,
+        trades_s=trades_s,
         stop=stop,
         closes=False,
         damage=("kill.page", "torn") if damage else None,
@@ -47,7 +49,8 @@ def planted(bug: str) -> list[Life]:
     return {
         "forget": [quiet(1, stop=halt), quiet(2)],
         "late": [quiet(1, stop=halt)],
-        "state": [quiet(1)],
+        # Long enough on a busy machine for a state of either kind to be told.
+        "state": [quiet(1, trades_s=1.0)],
         "mend": [quiet(1, damage=True), quiet(2)],
     }[bug]
 

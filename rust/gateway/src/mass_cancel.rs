@@ -14,7 +14,7 @@ use cwts_types::{Control, Decision, KillState, Order, OrderKind, ReleaseMode, Sc
 use crate::clock::system_utc_ns;
 use crate::control::{HaltOptions, RANK_OPERATOR, clipped, raise};
 use crate::gateway::{Gateway, Sender};
-use crate::request::leave;
+use crate::request::{place, sync_placed};
 use crate::{GatewayError, KillSwitch};
 
 /// What is to be cancelled, and what was.
@@ -216,10 +216,12 @@ pub fn raise_and_cancel(
         utc_ns: system_utc_ns(),
         cancel_working: true,
     };
-    // The request lies there before the number moves, so whoever sees the number finds it.
-    let left = leave(dir, &request);
+    // The request lies there before the number moves, so whoever sees the number finds it; the
+    // disk is waited for afterwards, or an idle gateway's look would find the request alone.
+    let placed = place(dir, &request);
     let ticket = raise(switch, scope, slot, options);
-    left.map(|_| ticket)
+    sync_placed(&placed?)?;
+    Ok(ticket)
 }
 
 /// Cancels before a wait for the disk.

@@ -156,7 +156,7 @@ fn failed(path: &Path, source: std::io::Error) -> GatewayError {
 }
 
 /// Puts a request where the gateway sees it, whole, without waiting for the disk.
-fn place(dir: &Path, request: &KillRequest) -> Result<PathBuf, GatewayError> {
+pub(crate) fn place(dir: &Path, request: &KillRequest) -> Result<PathBuf, GatewayError> {
     let [path, temporary] = request_paths(dir, request.utc_ns, ".req")?;
     std::fs::write(&temporary, request.encode())
         .and_then(|()| std::fs::rename(&temporary, &path))
@@ -165,7 +165,7 @@ fn place(dir: &Path, request: &KillRequest) -> Result<PathBuf, GatewayError> {
 }
 
 /// Waits for the disk; a gateway that took the request in meanwhile has done more than that.
-fn sync_placed(path: &Path) -> Result<(), GatewayError> {
+pub(crate) fn sync_placed(path: &Path) -> Result<(), GatewayError> {
     let sync = || {
         std::fs::File::open(path)?.sync_all()?;
         path.parent().map_or(Ok(()), |folder| std::fs::File::open(folder)?.sync_all())
