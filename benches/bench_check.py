@@ -38,14 +38,10 @@ class CheckAgainstPeer(Benched):
     def track_check_prebuilt(self):
         return self.ratio("check_prebuilt")
 
-    def track_check_prebuilt_nautilus(self):
-        return self.ratio("check_prebuilt_nautilus")
-
     def track_build_and_check(self):
         return self.ratio("build_and_check")
 
     track_check_prebuilt.unit = track_build_and_check.unit = "x"
-    track_check_prebuilt_nautilus.unit = "x"
 
 
 class Kill(Benched):
