@@ -5,7 +5,8 @@ use std::path::Path;
 use cwts_audit::frame::{
     Entries, FRAME_HEADER_BYTES, Frame, FrameHeader, parse_segment_name, segment_name,
 };
-use cwts_audit::{CHECKPOINT_FILE, FsStorage, LogError, Storage, log_id_of};
+use cwts_audit::note::NOTE_BYTES_MAX;
+use cwts_audit::{CHECKPOINT_FILE, Checkpoint, FsStorage, LogError, Note, Storage, log_id_of};
 use cwts_types::{Body, Entry, Genesis};
 
 use crate::GatewayError;
@@ -52,10 +53,13 @@ impl Cursor {
     /// an error of `visit` the cursor stands in the middle of a frame, and reads no further.
     ///
     /// # Errors
-    /// There is no log, it is shorter than what was read of it, or a file cannot be read.
+    /// There is no log, it is shorter than what was read of it or than its checkpoint says, or a
+    /// file cannot be read.
     pub fn read_on(&mut self, dir: &Path, visit: &mut Visit<'_>) -> Result<(), GatewayError> {
         let log_error = |source| GatewayError::Log { dir: dir.display().to_string(), source };
         let storage = FsStorage::open(dir)?;
+        // Before the frames: a writer moves it only when they are on disk.
+        let promised = checkpoint_size(&storage);
         let segments = segments(&storage)?;
         if segments.is_empty() {
             return Err(log_error(LogError::Empty));
@@ -70,6 +74,12 @@ impl Cursor {
                 return Err(log_error(LogError::Tamper { file: name, offset: size_bytes, what }));
             }
             self.read_segment(&storage, (first, at), &name, visit)?;
+        }
+        if self.facts.size < promised {
+            // A torn tail lies behind the checkpoint; what is broken before it is no tail.
+            let (file, offset, size) = (segment_name(self.segment), self.offset, self.facts.size);
+            let what = format!("the checkpoint has {promised} entries, and {size} can be read");
+            return Err(log_error(LogError::Tamper { file, offset, what }));
         }
         Ok(())
     }
@@ -109,6 +119,14 @@ impl Cursor {
         }
         Ok(())
     }
+}
+
+/// Entries by the checkpoint; 0 without one that can be read.
+fn checkpoint_size(storage: &FsStorage) -> u64 {
+    let mut bytes = vec![0; NOTE_BYTES_MAX];
+    let length = storage.read_at(CHECKPOINT_FILE, 0, &mut bytes).unwrap_or(0);
+    let note = Note::parse(&bytes[..length]).ok();
+    note.and_then(|note| Checkpoint::parse(&note.text).ok()).map_or(0, |checkpoint| checkpoint.size)
 }
 
 /// First index, length and name of every segment, in order.
