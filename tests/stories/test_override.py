@@ -15,7 +15,7 @@ from desk import LIMITS
 
 CONTROL = """
 [control]
-severity = { MAX_ORDER_QTY = "soft", LOT_SIZE = "alert" }
+severity = { MAX_ORDER_QTY = "soft", PRICE_COLLAR = "alert" }
 staged = { alert = 70 }
 """
 SOFT = LIMITS + CONTROL
@@ -142,6 +142,37 @@ def test_alerts_and_the_counts_of_the_day_are_there_without_being_asked_for(
     assert found["alert_count"] == 2
     assert [row["percent"] for row in found["alerts"]] == [70, 90]
     assert "90 %" in cli("status", tmp_path / "log").stdout
+
+
+def test_the_register_of_triggers_has_what_the_days_entry_counts(
+    limits: Path, tmp_path: Path
+) -> None:
+    with opened(limits, tmp_path) as gateway:
+        blocked = gateway.submit(BIG)
+        gateway.submit(BIG)
+        gateway.override(blocked.order_id, actor="anna", approver="bo", reason="r")
+        assert gateway.resubmit(blocked.order_id)
+        assert gateway.submit(Order("ACME", "buy", 1, "11.00", "alpha"))
+        assert not gateway.submit(Order("ACME", "buy", 1, "10.001", "alpha"))
+    (day,) = audit.trigger_counts(tmp_path / "log")
+    (register,) = audit.registers(tmp_path / "log", "triggers")
+    entry = [
+        (
+            row["control"],
+            row["refused"] - row["soft"],
+            row["soft"],
+            row["alerts"],
+            row["overridden"],
+        )
+        for row in day["controls"]
+    ]
+    keys = ("control", "refused", "soft_blocked", "alerted", "overridden")
+    assert [tuple(row[key] for key in keys) for row in register["rows"]] == entry
+    assert entry == [
+        ("MAX_ORDER_QTY", 0, 2, 0, 1),
+        ("TICK_SIZE", 1, 0, 0, 0),
+        ("PRICE_COLLAR", 0, 0, 1, 0),
+    ]
 
 
 def test_a_lost_session_and_a_crossing_order_give_cancels_to_send(tmp_path: Path) -> None:

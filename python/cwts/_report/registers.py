@@ -102,16 +102,18 @@ def kills(run: Mapping[str, Any], rows_max: int) -> str:
 
 
 def triggers(run: Mapping[str, Any], rows_max: int) -> str:
-    """How often each control refused, by trading day."""
+    """How often each control was triggered, by trading day."""
     rows = _rows(run, "triggers")
     if not rows:
-        return empty("No control refused an order.")
+        return empty("No control was triggered.")
     columns = [
         Column("Trading day", "nb"),
         Column("Control", "w"),
         Column("Refused", "n"),
         Column("Decided by it", "n"),
         Column("Soft blocks", "n"),
+        Column("Alerts", "n"),
+        Column("Overridden", "n"),
         Column("Cancels passed", "n"),
         Column("First entry", "n"),
         Column("Last entry", "n"),
@@ -126,6 +128,8 @@ def triggers(run: Mapping[str, Any], rows_max: int) -> str:
                     "refused",
                     "decided",
                     "soft_blocked",
+                    "alerted",
+                    "overridden",
                     "passed",
                     "first_entry",
                     "last_entry",

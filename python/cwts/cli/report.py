@@ -52,6 +52,8 @@ _COLUMNS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
         ("refused", "refused"),
         ("decided by it", "decided"),
         ("soft blocks", "soft_blocked"),
+        ("alerts", "alerted"),
+        ("overridden", "overridden"),
         ("cancels passed", "passed"),
         ("first entry", "first_entry"),
         ("last entry", "last_entry"),

@@ -1,11 +1,13 @@
-//! How often each control refused, by trading day: counted from the decisions themselves.
+//! How often each control triggered, by trading day: counted from decisions and alerts themselves.
 //!
 //! A day is the firm's: it ends at `[firm] day_roll`.
 
 use std::collections::BTreeMap;
 
 use cwts_risk::Engine;
-use cwts_types::{Body, Control, Decision, Entry, EntryType, Order, OrderKind, Reasons, Verdict};
+use cwts_types::{
+    Alert, AlertKind, Body, Control, Decision, Entry, EntryType, Order, OrderKind, Reasons, Verdict,
+};
 use serde_json::{Value, json};
 
 use super::{Record, Source};
@@ -37,19 +39,23 @@ struct Count {
     refused: u64,
     decided: u64,
     soft_blocked: u64,
+    alerted: u64,
+    overridden: u64,
     passed: u64,
     first: Source,
     last: Source,
 }
 
 /// The fields of a record, in order.
-pub(super) const FIELDS: [&str; 10] = [
+pub(super) const FIELDS: [&str; 12] = [
     "day_ends_ns",
     "control",
     "bit",
     "refused",
     "decided",
     "soft_blocked",
+    "alerted",
+    "overridden",
     "passed",
     "first_entry",
     "last_entry",
@@ -73,6 +79,7 @@ impl TriggerRegister {
                     count.decided = count.decided.saturating_add(gap.count);
                 });
             }
+            Body::Alert(alert) => self.alert(alert, source, engine.day_end_ns()),
             Body::ReleaseDenied(_) => {
                 self.days.entry(engine.day_end_ns()).or_default().held_back += 1;
             }
@@ -84,6 +91,17 @@ impl TriggerRegister {
     pub(crate) fn decided(&mut self, order: &Order, decision: &Decision, day_end_ns: u64) {
         let source = Source { index: decision.seq, entry_type: EntryType::Decision };
         self.count(decision, is_cancel(order), source, day_end_ns);
+    }
+
+    /// An order that passed all the same; a stage that was reached is no trigger of a control.
+    fn alert(&mut self, alert: &Alert, source: Source, day_end_ns: u64) {
+        let Some(control) = alert.control else { return };
+        let day = self.days.entry(day_end_ns).or_default();
+        match alert.kind {
+            AlertKind::Violated => day.count(control, source, |count| count.alerted += 1),
+            AlertKind::Overridden => day.count(control, source, |count| count.overridden += 1),
+            AlertKind::Stage | AlertKind::InOut => {}
+        }
     }
 
     fn count(&mut self, decision: &Decision, is_cancel: bool, source: Source, day_end_ns: u64) {
@@ -129,6 +147,8 @@ impl TriggerRegister {
                 set("refused", count.refused.into());
                 set("decided", count.decided.into());
                 set("soft_blocked", count.soft_blocked.into());
+                set("alerted", count.alerted.into());
+                set("overridden", count.overridden.into());
                 set("passed", count.passed.into());
                 set("last_entry", count.last.index.into());
                 record.set("first_entry", count.first.index, count.first);
@@ -165,6 +185,8 @@ impl Day {
             refused: 0,
             decided: 0,
             soft_blocked: 0,
+            alerted: 0,
+            overridden: 0,
             passed: 0,
             first: source,
             last: source,
