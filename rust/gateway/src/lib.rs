@@ -1,6 +1,13 @@
 //! The gateway: ring, risk and audit behind one writer; and the replay of files through it.
 #![forbid(unsafe_code)]
 
+// The fixture of the tests beside the crate serves those inside it, too.
+#[cfg(test)]
+extern crate self as cwts_gateway;
+#[cfg(test)]
+#[path = "../tests/live/mod.rs"]
+mod live;
+
 mod batch;
 mod change;
 mod clock;

@@ -7,26 +7,17 @@ mod live;
 use std::path::Path;
 
 use cwts_gateway::{
-    Gateway, GatewayOptions, KeyStore, OverrideRequest, fold_log, read_log, request_override,
-    request_override_approval, trigger_days,
+    Gateway, OverrideRequest, fold_log, read_log, request_override, request_override_approval,
+    trigger_days,
 };
 use cwts_types::{AlertKind, Body, Entry, KillState, Order, Phase, ReleaseMode, Verdict};
-use live::{LIMITS, buy};
+use live::{LIMITS, buy, opened_with};
 
 const CONTROL: &str =
     "[control]\nseverity = { MAX_ORDER_QTY = \"soft\" }\nstaged = { alert = 70 }\n";
 
 fn open(dir: &Path, limits: Option<String>) -> Gateway {
-    let mut gateway = Gateway::open(&GatewayOptions {
-        limits: limits.map(|text| ("limits.toml".to_owned(), text.into_bytes())),
-        dir: Some(dir.join("log")),
-        keys: Some(KeyStore::new(dir.join("keys"))),
-        origin: None,
-        release: ReleaseMode::Async,
-    })
-    .unwrap();
-    gateway.set_reference(1, Some(100_000_000_000), 0, 0, None).unwrap();
-    gateway
+    opened_with(limits.as_deref(), Some(dir), ReleaseMode::Async)
 }
 
 fn soft() -> String {

@@ -1,40 +1,12 @@
 //! What an intake promises, without a thread: the queues are drained where the test says so.
 
-use std::path::Path;
 use std::time::Duration;
 
 use cwts_types::{OrderKind, ReleaseMode, Verdict};
 
 use super::*;
-use crate::{GatewayOptions, HaltOptions, KeyStore};
-
-const LIMITS: &str = r#"
-schema = 1
-[firm]
-credit = "none"
-[account.default]
-max_order_qty = 1_000
-max_order_notional = "none"
-credit = "none"
-message_rate = { max = 60_000, window = "1ms" }
-max_position = { long = "none", short = 0 }
-[strategy.default]
-[instrument]
-ACME = { tick = "0.01", lot = 1, price_collar = { bps = 500, reference = "external" } }
-"#;
-
-fn gateway(dir: Option<&Path>, release: ReleaseMode) -> Gateway {
-    let options = GatewayOptions {
-        limits: Some(("limits.toml".to_owned(), LIMITS.as_bytes().to_vec())),
-        dir: dir.map(|dir| dir.join("log")),
-        keys: dir.map(|dir| KeyStore::new(dir.join("keys"))),
-        origin: None,
-        release,
-    };
-    let mut gateway = Gateway::open(&options).unwrap();
-    gateway.set_reference(1, Some(100_000_000_000), 0, 0, None).unwrap();
-    gateway
-}
+use crate::HaltOptions;
+use crate::live::{self, opened as gateway};
 
 fn bare() -> (Gateway, Intake, Drain) {
     let (intake, drain) = Intake::new().unwrap();
@@ -42,18 +14,7 @@ fn bare() -> (Gateway, Intake, Drain) {
 }
 
 fn buy(qty: i64, order_id: u64) -> Order {
-    Order {
-        px: 100_000_000_000,
-        qty,
-        order_id,
-        instrument: 1,
-        account: 1,
-        strategy: 1,
-        kind: 1,
-        side: 1,
-        type_tif: 2,
-        ..Order::default()
-    }
+    Order { qty, order_id, ..live::buy(1) }
 }
 
 fn cancel(order_id: u64) -> Order {

@@ -7,51 +7,20 @@ use cwts_types::{Order, ReleaseMode, Verdict};
 
 use super::*;
 use crate::clock::Now;
+use crate::follow::fold_log;
 use crate::gateway::{Sender, push_pair};
-use crate::{GatewayOptions, follow::fold_log};
-
-const LIMITS: &str = r#"
-schema = 1
-[firm]
-credit = "none"
-[account.a]
-max_order_qty = 1_000
-max_order_notional = "none"
-credit = "none"
-message_rate = { max = 60_000, window = "1ms" }
-max_position = { long = 100, short = 0 }
-[strategy.default]
-[instrument]
-ACME = { tick = "0.01", lot = 1, price_collar = { bps = 500, reference = "external" } }
-[control]
-staged = { alert = 70 }
-"#;
+use crate::live;
 
 fn open(dir: &Path) -> Gateway {
-    let mut gateway = Gateway::open(&GatewayOptions {
-        limits: Some(("limits.toml".to_owned(), LIMITS.as_bytes().to_vec())),
-        dir: Some(dir.join("log")),
-        keys: Some(KeyStore::new(dir.join("keys"))),
-        origin: None,
-        release: ReleaseMode::Async,
-    })
-    .unwrap();
-    gateway.set_reference(1, Some(100_000_000_000), 0, 0, None).unwrap();
-    gateway
+    // 75 of a position of 100 come to the stage.
+    let position = "max_position = { long = \"none\"";
+    let limits = live::LIMITS.replacen(position, "max_position = { long = 100", 1);
+    let limits = limits + "[control]\nstaged = { alert = 70 }\n";
+    live::opened_with(Some(&limits), Some(dir), ReleaseMode::Async)
 }
 
 fn buy(qty: i64) -> Order {
-    Order {
-        px: 100_000_000_000,
-        qty,
-        instrument: 1,
-        account: 1,
-        strategy: 1,
-        kind: 1,
-        side: 1,
-        type_tif: 2,
-        ..Order::default()
-    }
+    Order { qty, ..live::buy(1) }
 }
 
 #[test]

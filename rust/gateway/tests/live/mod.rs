@@ -29,8 +29,17 @@ ACME = { tick = "0.01", lot = 1, price_collar = { bps = 500, reference = "extern
 
 /// With its log in `dir`, or without one, and a reference price of 100.
 pub(crate) fn opened(dir: Option<&Path>, release: ReleaseMode) -> Gateway {
+    opened_with(Some(LIMITS), dir, release)
+}
+
+/// The same under other limits, or under those of the log.
+pub(crate) fn opened_with(
+    limits: Option<&str>,
+    dir: Option<&Path>,
+    release: ReleaseMode,
+) -> Gateway {
     let options = GatewayOptions {
-        limits: Some(("limits.toml".to_owned(), LIMITS.as_bytes().to_vec())),
+        limits: limits.map(|text| ("limits.toml".to_owned(), text.as_bytes().to_vec())),
         dir: dir.map(|dir| dir.join("log")),
         keys: dir.map(|dir| KeyStore::new(dir.join("keys"))),
         origin: None,

@@ -167,3 +167,35 @@ fn signature(r: &mut Reader<'_>) -> Result<Option<Signature>, DecodeError> {
         _ => r.value(None, 2, "signature", length.into(), "0 or 64 bytes"),
     }
 }
+
+/// Two people and their reason, with both signatures where they gave them.
+pub(super) struct TwoPeople {
+    pub(super) actor: String,
+    pub(super) approver: String,
+    pub(super) reason: String,
+    pub(super) signatures: Option<[Signature; 2]>,
+}
+
+/// The tail of an entry that two people stand behind.
+pub(super) fn decode_two(
+    r: &mut Reader<'_>,
+    authenticated: bool,
+) -> Result<TwoPeople, DecodeError> {
+    let (actor, approver) = (r.text("actor")?, r.text("approver")?);
+    let reason = r.text("reason")?;
+    let signatures = if authenticated {
+        Some([r.array("actor_signature")?, r.array("approver_signature")?])
+    } else {
+        None
+    };
+    Ok(TwoPeople { actor, approver, reason, signatures })
+}
+
+pub(super) fn encode_two(out: &mut Vec<u8>, texts: [&str; 3], signatures: Option<&[Signature; 2]>) {
+    for text in texts {
+        put_blob(out, text.as_bytes());
+    }
+    for signature in signatures.into_iter().flatten() {
+        out.extend_from_slice(signature);
+    }
+}

@@ -1,5 +1,6 @@
 //! A body out of bytes: only those that encoding it gives back.
 
+use super::change::{TwoPeople, decode_two};
 use super::{
     Alert, Alias, AliasKind, Body, Close, Config, ConfigKind, EntryType, Gap, Genesis, Kill,
     LimitActivate, LimitApprove, LimitExpire, LimitPropose, Locate, Note, Override, Phase,
@@ -63,13 +64,8 @@ impl Body {
                 let epoch = r.u32("epoch")?;
                 let authenticated = boolean(r, "authenticated")?;
                 r.zero(3, "reserved")?;
-                let (actor, approver) = (r.text("actor")?, r.text("approver")?);
-                let reason = r.text("reason")?;
-                let signatures = if authenticated {
-                    Some([r.array("actor_signature")?, r.array("approver_signature")?])
-                } else {
-                    None
-                };
+                let TwoPeople { actor, approver, reason, signatures } =
+                    decode_two(r, authenticated)?;
                 Self::Resume(Resume { hold, epoch, actor, approver, reason, signatures })
             }
             EntryType::Override => Self::Override(Override::decode(r)?),

@@ -1,6 +1,7 @@
 //! A body as bytes.
 
 use super::Body;
+use super::change::encode_two;
 use crate::codec::put_blob;
 
 impl Body {
@@ -84,12 +85,8 @@ impl Body {
                 out.extend_from_slice(&b.hold.to_le_bytes());
                 out.extend_from_slice(&b.epoch.to_le_bytes());
                 out.extend_from_slice(&[u8::from(b.signatures.is_some()), 0, 0, 0]);
-                put_blob(out, b.actor.as_bytes());
-                put_blob(out, b.approver.as_bytes());
-                put_blob(out, b.reason.as_bytes());
-                for signature in b.signatures.iter().flatten() {
-                    out.extend_from_slice(signature);
-                }
+                let texts = [b.actor.as_str(), &b.approver, &b.reason];
+                encode_two(out, texts, b.signatures.as_ref());
             }
             Self::Override(b) => b.encode(out),
             Self::Alert(b) => b.encode(out),

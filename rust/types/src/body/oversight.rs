@@ -3,8 +3,9 @@
 //! Source: RTS 6 Art. 15(6) (one order past a block, with a person's word) and 16 (alerts); SEC
 //! Rule 15c3-5(e) (what the yearly review reads).
 
+use super::change::{TwoPeople, decode_two, encode_two};
 use super::{Signature, boolean};
-use crate::codec::{DecodeError, Reader, put_blob};
+use crate::codec::{DecodeError, Reader};
 use crate::{Control, Level, NO_CONTROL, Reasons};
 
 /// Two people let one order pass that soft controls blocked.
@@ -126,12 +127,8 @@ impl Override {
         out.extend_from_slice(&self.controls.0.to_le_bytes());
         out.extend_from_slice(&self.expires_ns.to_le_bytes());
         out.extend_from_slice(&[u8::from(self.signatures.is_some()), 0, 0, 0, 0, 0, 0, 0]);
-        put_blob(out, self.actor.as_bytes());
-        put_blob(out, self.approver.as_bytes());
-        put_blob(out, self.reason.as_bytes());
-        for signature in self.signatures.iter().flatten() {
-            out.extend_from_slice(signature);
-        }
+        let texts = [self.actor.as_str(), &self.approver, &self.reason];
+        encode_two(out, texts, self.signatures.as_ref());
     }
 
     pub(super) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
@@ -143,13 +140,7 @@ impl Override {
         let expires_ns = r.u64("expires_ns")?;
         let authenticated = boolean(r, "authenticated")?;
         r.zero(7, "reserved")?;
-        let (actor, approver) = (r.text("actor")?, r.text("approver")?);
-        let reason = r.text("reason")?;
-        let signatures = if authenticated {
-            Some([r.array("actor_signature")?, r.array("approver_signature")?])
-        } else {
-            None
-        };
+        let TwoPeople { actor, approver, reason, signatures } = decode_two(r, authenticated)?;
         Ok(Self { order_id, order_seq, controls, expires_ns, actor, approver, reason, signatures })
     }
 }

@@ -1,32 +1,13 @@
 //! A log with a quiet and a busy second, and what twice the busy one does.
 
 use super::*;
+use crate::live;
 use cwts_types::Verdict;
 
-const LIMITS: &str = r#"
-schema = 1
-[firm]
-credit = "1_000"
-[account.a]
-max_order_qty = 1_000
-max_order_notional = "none"
-credit = "none"
-message_rate = { max = 60_000, window = "1ms" }
-max_position = { long = "none", short = 0 }
-[strategy.default]
-[instrument]
-ACME = { tick = "0.01", lot = 1, price_collar = { bps = 500, reference = "external" } }
-"#;
-
+/// The firm's credit is ten orders of 100.
 fn open(dir: &Path) -> Gateway {
-    Gateway::open(&GatewayOptions {
-        limits: Some(("limits.toml".to_owned(), LIMITS.as_bytes().to_vec())),
-        dir: Some(dir.join("log")),
-        keys: Some(KeyStore::new(dir.join("keys"))),
-        origin: None,
-        release: ReleaseMode::Async,
-    })
-    .unwrap()
+    let limits = live::LIMITS.replacen("credit = \"none\"", "credit = \"1_000\"", 1);
+    live::opened_with(Some(&limits), Some(dir), ReleaseMode::Async)
 }
 
 /// Ten minutes: however slow the machine, the busy part fits and the quiet one is outside.
@@ -40,18 +21,7 @@ fn options(factor: u32) -> StressOptions {
 fn twice_the_busiest_window_is_sent_and_no_limit_is_passed() {
     let temp = tempfile::tempdir().unwrap();
     let mut gateway = open(temp.path());
-    gateway.set_reference(1, Some(100_000_000_000), 0, 0, None).unwrap();
-    let buy = Order {
-        px: 100_000_000_000,
-        qty: 1,
-        instrument: 1,
-        account: 1,
-        strategy: 1,
-        kind: 1,
-        side: 1,
-        type_tif: 2,
-        ..Order::default()
-    };
+    let buy = live::buy(1);
     // Three orders, an hour later seven and a cancel: the credit of 1,000 is ten orders of 100.
     for _ in 0..3 {
         let submitted = gateway.submit(&buy).unwrap();
