@@ -299,7 +299,9 @@ def figures_table(goals: list[dict[str, Any]], measured: dict[str, dict[str, Any
         ours, theirs = _figure(row.get("ours")), _figure(row.get("peer_value"))
         if "peer" in goal:
             peer = f"{goal['peer']} {theirs}"
-            ratio = "-" if row.get("ratio") is None else f"{row['ratio']:.1f}x"
+            # Far from its goal a ratio still is none of zero.
+            found = row.get("ratio")
+            ratio = "-" if found is None else f"{found:.{1 if found >= 0.1 else 3}f}x"
             bound = f">= {goal['goal']:g}x"
         else:
             peer, ratio, bound = "none", "", f"<= {goal['goal']:g}"
