@@ -173,7 +173,8 @@ def registers(start_ns: int) -> dict[str, Any]:
     }  # fmt: skip
     trigger = {
         "day_ends_ns": start_ns, "control": "PRICE_COLLAR", "bit": 10, "refused": 7, "decided": 6,
-        "soft_blocked": 0, "alerted": 2, "overridden": 1, "passed": 0, "first_entry": 9, "last_entry": 99,
+        "soft_blocked": 0, "alerted": 2, "overridden": 1, "passed": 0,
+        "first_entry": 9, "last_entry": 99,
         "sources": at(99, "DECISION", "refused"),
     }  # fmt: skip
     rows = {"limits": [first, second], "kills": [hold], "triggers": [trigger]}
