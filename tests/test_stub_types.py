@@ -182,6 +182,17 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     ask("explain", lambda: core.explain(log, 5))
     ask("registers", lambda: core.registers(log, ["limits", "kills", "triggers"]))
     ask("verify", lambda: core.verify(log, [], "roots"))
+    head = ask("checkpoint", lambda: core.checkpoint(log))
+    rows = ask("read_entries", lambda: core.read_entries(log, 0, head["size"]))
+    ask("consistency", lambda: core.consistency(log, 2))
+    proof = ask("receipt", lambda: core.receipt(log, 1))
+    (vkey,) = [row["body"]["log_vkey"] for row in rows if row["type"] == "GENESIS"]
+    ask("verify_receipts", lambda: core.verify_receipts([("r", proof)], [vkey]))
+    logged = next(row["body"]["order_id"] for row in rows if row["type"] == "ORDER")
+    ask("order_receipts", lambda: core.order_receipts(log, int(logged)))
+    plain = str(desk.root / "plain")
+    ask("unpack", lambda: core.unpack(log, str(desk.root / "unpacked")))
+    ask("write_tlog", lambda: core.write_tlog(plain, "o.example", bytes(32), [b"x"]))
     ask("request_halt", lambda: core.request_halt(log, "firm", reason="r", actor="a"))
     ask("apply_requests", lambda: core.apply_requests(log, keys))
     ask(

@@ -36,6 +36,8 @@ __all__ = [
     "cancels_after",
     "check_limits",
     "check_run",
+    "checkpoint",
+    "consistency",
     "controls",
     "decision_stream",
     "explain",
@@ -49,10 +51,13 @@ __all__ = [
     "lists_operators",
     "locate",
     "new_operator",
+    "order_receipts",
     "override_order",
     "profiles",
     "propose_limits",
+    "read_entries",
     "read_events",
+    "receipt",
     "registers",
     "request_approve",
     "request_halt",
@@ -79,7 +84,10 @@ __all__ = [
     "torture_stress",
     "torture_targets",
     "trigger_counts",
+    "unpack",
     "verify",
+    "verify_receipts",
+    "write_tlog",
 ]
 
 BUILD_PROFILE: Final[str]
@@ -398,8 +406,20 @@ def controls() -> list[dict[str, Any]]: ...
 def decision_stream(
     orders: bytes, decisions: bytes, requested_schema: Any | None = None
 ) -> Any: ...
+def checkpoint(dir: str) -> dict[str, Any]: ...
+def consistency(
+    dir: str,
+    old: int,
+    new: int | None = None,
+    *,
+    kept: bytes | None = None,
+    keys: list[str] = ...,
+) -> dict[str, Any]: ...
 def explain(dir: str, order_id: int) -> dict[str, Any]: ...
 def registers(dir: str, kinds: list[str]) -> list[dict[str, Any]]: ...
+def order_receipts(dir: str, order_id: int) -> list[tuple[str, bytes]]: ...
+def read_entries(dir: str, first: int, end: int) -> list[dict[str, Any]]: ...
+def receipt(dir: str, index: int, *, all_lines: bool = False) -> bytes: ...
 def fold(
     limits: bytes, entries: list[bytes]
 ) -> list[tuple[int, int, int, int, int, int, int, int]]: ...
@@ -550,4 +570,7 @@ def torture_stress(
     limits_path: str = "",
 ) -> dict[str, Any]: ...
 def torture_targets() -> list[dict[str, Any]]: ...
+def unpack(dir: str, output: str) -> int: ...
 def verify(path: str, keys: list[str], level: str = "full") -> dict[str, Any]: ...
+def verify_receipts(files: list[tuple[str, bytes]], keys: list[str]) -> dict[str, Any]: ...
+def write_tlog(dir: str, origin: str, seed: bytes, entries: list[bytes]) -> str: ...

@@ -49,6 +49,10 @@ class Verdict:
     #: Of a run of several files: the verdict on each log, in the run's order. `size` counts the
     #: entries of all, `root` is the run's own, over their checkpoints.
     logs: list[Verdict] = field(default_factory=list, repr=False)
+    #: Of receipts: what they prove, in sentences.
+    text: list[str] = field(default_factory=list, repr=False)
+    #: Of receipts: the entries, by the log's schema.
+    entries: list[dict[str, Any]] = field(default_factory=list, repr=False)
 
     @property
     def first_broken(self) -> int | None:
@@ -64,51 +68,65 @@ class Verdict:
 
     def to_json(self) -> dict[str, Any]:
         """Give it as an object for JSON."""
-        return {
-            "ok": self.ok,
-            "clean": self.clean,
-            "origin": self.origin,
-            "size": self.size,
-            "root": self.root,
-            "first_broken": self.first_broken,
-            "findings": self.findings,
-            "not_checked": self.not_checked,
-            "notes": self.notes,
-            "counts": self.counts,
-        } | ({"logs": [verdict.to_json() for verdict in self.logs]} if self.logs else {})
+        receipts = {"text": self.text, "entries": self.entries} if self.text else {}
+        return (
+            {
+                "ok": self.ok,
+                "clean": self.clean,
+                "origin": self.origin,
+                "size": self.size,
+                "root": self.root,
+                "first_broken": self.first_broken,
+                "findings": self.findings,
+                "not_checked": self.not_checked,
+                "notes": self.notes,
+                "counts": self.counts,
+            }
+            | receipts
+            | ({"logs": [verdict.to_json() for verdict in self.logs]} if self.logs else {})
+        )
 
 
 def verify(
     log: str | os.PathLike[str],
     keys: Iterable[str] = (),
     *,
-    level: Literal["roots", "full"] = "full",
+    level: Literal["roots", "full", "replay"] = "full",
 ) -> Verdict:
-    """Check every byte of every file of a log.
+    """Check every byte of every file of a log; or a receipt, with no log at hand.
 
     Parameters
     ----------
     log : path-like
         The log's directory, or a run's that holds ``log/``. It is only read. Of a run of several
-        files all logs are verified, and the root over them.
+        files all logs are verified, and the root over them. A plain C2SP tlog-tiles directory, of
+        whatever maker, is verified too: checkpoint, tiles, entry bundles. A ``.tlog-proof`` file
+        or a folder of them is verified by itself.
     keys : iterable of str
         Verification keys in the C2SP form. Without one the log's own ``log.vkey`` is used: that
         proves that the log is consistent, and not who wrote it. A run's own key checks its logs
-        too: one key has signed all of them, each under its own name.
-    level : {"full", "roots"}
-        ``"roots"`` checks signatures and the stored tree only.
+        too: one key has signed all of them, each under its own name. A receipt needs one. Keys of
+        a committee or of witnesses may stand beside the log's: each must have signed.
+    level : {"full", "roots", "replay"}
+        ``"roots"`` checks signatures and the stored tree only. ``"replay"`` also makes every
+        decision again, from the entries before it and the limits in force, and compares it bit
+        for bit.
 
     Raises
     ------
     LogError
         The directory is not a log.
     """
+    from cwts import receipts
+
+    if receipts.is_receipts(Path(log)):
+        return receipts.verify_receipts(log, keys)
     directory, keys = _existing(log), list(keys)
     check = _verify_run if is_run(directory) else _verify
     return check(directory, keys, level)
 
 
-def _verify(log: Path, keys: list[str], level: Literal["roots", "full"]) -> Verdict:
+def _verify(log: Path, keys: list[str], level: Literal["roots", "full", "replay"]) -> Verdict:
     found = _core.verify(os.fspath(log), keys, level)
     return Verdict(
         ok=bool(found["ok"]),
@@ -123,7 +141,7 @@ def _verify(log: Path, keys: list[str], level: Literal["roots", "full"]) -> Verd
     )
 
 
-def _verify_run(run: Path, keys: list[str], level: Literal["roots", "full"]) -> Verdict:
+def _verify_run(run: Path, keys: list[str], level: Literal["roots", "full", "replay"]) -> Verdict:
     """Verify the logs of a run each for itself, then what binds them."""
     found = _core.check_run(os.fspath(run), keys)
     logs = [Path(log) for log in found["logs"]]
@@ -169,7 +187,7 @@ async def averify(
     log: str | os.PathLike[str],
     keys: Iterable[str] = (),
     *,
-    level: Literal["roots", "full"] = "full",
+    level: Literal["roots", "full", "replay"] = "full",
 ) -> Verdict:
     """As `verify`, on a thread."""
     # Here, or a halt from a shell would wait for it.

@@ -32,7 +32,7 @@ _COMMANDS: Final = {
     "reduce": ("cwts.cli.halt", "Restrict a scope to orders that reduce."),
     "resume": ("cwts.cli.resume", "Lift a hold; it takes two people."),
     "override": ("cwts.cli.override", "Let one blocked order pass; it takes two people."),
-    "log": ("cwts.cli.log", "Verify a log."),
+    "log": ("cwts.cli.log", "Verify a log, read it, take proofs out of it."),
     "limits": ("cwts.cli.limits", "Check, show, suggest and change limits."),
     "operator": ("cwts.cli.operator", "Make operators' keys."),
     "doctor": ("cwts.cli.doctor", "What this machine gives, and what is missing."),

@@ -8,7 +8,7 @@ from typing import Final
 import click
 
 from cwts import audit
-from cwts.cli.log import key_of
+from cwts.cli.log_keys import key_of
 from cwts.cli.output import FOUND_WRONG, json_option, one_line, write_json
 
 __all__ = ["explain"]

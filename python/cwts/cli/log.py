@@ -1,4 +1,4 @@
-"""`cwts log`: whether a log is intact."""
+"""`cwts log`: whether a log is intact, what stands in it, and proofs to take away."""
 
 from __future__ import annotations
 
@@ -9,54 +9,56 @@ from typing import Any, Final, Literal
 import click
 
 from cwts import audit
-from cwts.cli.output import FOUND_WRONG, json_option, write_json
+from cwts.cli.log_keys import key_of, vkey_option
+from cwts.cli.log_read import checkpoint, consistency, receipt, show, tail, unpack
+from cwts.cli.output import FOUND_WRONG, json_option, one_line, write_json
 
-__all__ = ["key_of", "log"]
+__all__ = ["log"]
 
+_DEPTH: Final = {
+    "roots": "signatures and stored tree checked",
+    "full": "every byte checked",
+    "replay": "every byte checked, every decision made again",
+}
 #: Findings, and notes, that a person is shown; --json has all.
 _SHOWN: Final = 20
 
 
 @click.group()
 def log() -> None:
-    """Verify a log."""
+    """Verify a log, read it, and take proofs out of it."""
 
 
 @log.command()
-@click.argument("directory", type=click.Path(path_type=Path))
-@click.option(
-    "--vkey",
-    "vkeys",
-    multiple=True,
-    metavar="KEY|FILE",
-    help="A key that you trust; repeatable. A run's own checks all its logs. Without one the "
-    "log's own is used, which proves less.",
-)
+@click.argument("path", type=click.Path(path_type=Path), metavar="DIRECTORY|FILE")
+@vkey_option
 @click.option(
     "--level",
-    type=click.Choice(["roots", "full"]),
+    type=click.Choice(["roots", "full", "replay"]),
     default="full",
     show_default=True,
-    help="roots: signatures and the stored tree only.",
+    help="roots: signatures and the stored tree only. replay: also decide every order again.",
 )
 @json_option
 @click.pass_context
 def verify(
     ctx: click.Context,
     *,
-    directory: Path,
+    path: Path,
     vkeys: tuple[str, ...],
-    level: Literal["roots", "full"],
+    level: Literal["roots", "full", "replay"],
     as_json: bool,
 ) -> None:
     """Check every byte of every file of the log in DIRECTORY; nothing is written.
 
-    Of a run of several files, all its logs and the root over them.
+    Of a run of several files, all its logs and the root over them. A plain tlog-tiles directory
+    of another maker, a receipt (.tlog-proof), or a folder of receipts is verified too; a receipt
+    needs a key, and no log.
 
     Exit code 0: intact. 1: the first broken entry is named. 2: not a log.
     """
     began = time.perf_counter()
-    verdict = audit.verify(directory, [key_of(text) for text in vkeys], level=level)
+    verdict = audit.verify(path, [key_of(text) for text in vkeys], level=level)
     seconds = time.perf_counter() - began
     if as_json:
         write_json(verdict.to_json() | {"seconds": seconds})
@@ -66,18 +68,12 @@ def verify(
         ctx.exit(FOUND_WRONG)
 
 
-def key_of(text: str) -> str:
-    """Give a key: the text itself, or what stands in the file of that name."""
-    path = Path(text)
-    try:
-        return path.read_text(encoding="utf-8").strip() if path.is_file() else text
-    except UnicodeDecodeError:
-        raise click.UsageError(f"{path} is no key file: it is not text") from None
-
-
 def _show(verdict: audit.Verdict, level: str, seconds: float) -> None:
-    if verdict.ok:
-        depth = "every byte checked" if level == "full" else "signatures and stored tree checked"
+    if verdict.ok and verdict.text:
+        what = f"{len(verdict.entries):,} receipts proved without the log"
+        click.echo(f"{_ok(verdict)}: {what}, {seconds:.2f} s")
+    elif verdict.ok:
+        depth = _DEPTH[level]
         of = f" in {len(verdict.logs):,} logs" if verdict.logs else ""
         click.echo(f"{_ok(verdict)}: {verdict.size:,} entries{of}, {depth}, {seconds:.2f} s")
     else:
@@ -95,12 +91,21 @@ def _show(verdict: audit.Verdict, level: str, seconds: float) -> None:
         click.echo(f"  log {number:04}     {state}{closed}, {one.size:,} entries, {one.root}")
     if len(verdict.logs) > _SHOWN:
         click.echo(f"  and {len(verdict.logs) - _SHOWN:,} more logs (--json has them)")
-    click.echo(f"  origin       {verdict.origin or 'none'}")
+    for sentence in verdict.text:
+        click.echo(f"  {one_line(sentence)}")
+    click.echo(f"  origin       {one_line(verdict.origin) or 'none'}")
     click.echo(f"  root         {verdict.root or 'none'}")
+    if verdict.entries or (verdict.findings and verdict.clean is None and not verdict.size):
+        _listed(verdict)
+        return
     closed = "yes" if verdict.clean else "no: it is written, or was cut off"
     if verdict.clean is None:
         closed = f"not checked at level {level}: the last entry tells"
     click.echo(f"  closed       {closed}")
+    _listed(verdict)
+
+
+def _listed(verdict: audit.Verdict) -> None:
     for word, texts in (("note", verdict.notes), ("not checked", verdict.not_checked)):
         for text in texts[:_SHOWN]:
             click.echo(f"  {word:<11}  {text}")
@@ -116,4 +121,8 @@ def _ok(verdict: audit.Verdict) -> str:
 
 
 def _sentence(finding: dict[str, Any]) -> str:
-    return str(finding["text"])
+    return one_line(str(finding["text"]))
+
+
+for _command in (receipt, consistency, checkpoint, show, tail, unpack):
+    log.add_command(_command)

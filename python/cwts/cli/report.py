@@ -11,7 +11,7 @@ from typing import Any, Final
 import click
 
 from cwts import audit
-from cwts.cli.log import key_of
+from cwts.cli.log_keys import key_of
 from cwts.cli.output import console, json_option, one_line, write_json
 
 __all__ = ["report"]

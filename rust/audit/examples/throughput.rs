@@ -72,7 +72,8 @@ fn main() -> Outcome {
     });
     let each = start.elapsed().as_secs_f64() * 1e9 / entries as f64;
     report("leaf and compact range, 118 B", each, "ns");
-    let (kept, replay) = (Options::default(), Options { sync_tiles: false, ..Options::default() });
+    let (kept, replay) =
+        (Options::default(), Options { sync_tiles: false, bundles: false, ..Options::default() });
     append("memory", MemStorage::new(), entries, kept)?;
     append("disk", FsStorage::create(&directory)?, entries, kept)?;
     let mut beside = directory.into_os_string();

@@ -5,13 +5,18 @@
 //! files are reached through [`Storage`] alone.
 #![forbid(unsafe_code)]
 
+pub mod bundle;
 pub mod consent;
 mod error;
 pub mod frame;
 pub mod holds;
 pub mod keys;
+pub mod line_key;
 pub mod merkle;
 pub mod note;
+mod plain;
+mod published;
+pub mod receipt;
 mod recovery;
 pub mod storage;
 pub mod tile;
@@ -21,11 +26,16 @@ mod writer;
 
 pub use error::{LogError, VisitError};
 pub use keys::{KeyChain, Keys};
+pub use line_key::{LineKey, NoteKey};
 pub use merkle::{CompactRange, Hash};
 pub use note::{Checkpoint, Note, NoteError, SigningKey, VerifyKey};
+pub use plain::{UnpackError, unpack, write_plain};
+pub use published::{Published, PublishedError};
+pub use receipt::{Receipt, ReceiptError};
 pub use recovery::{Opened, Visitor};
 pub use storage::{FileStat, FsStorage, MemStorage, Storage, StorageError};
 pub use verify::{
-    FINDINGS_MAX, Finding, FindingKind, Level, Verdict, VerifyKeys, verify, verify_up_to,
+    FINDINGS_MAX, Finding, FindingKind, Level, Verdict, VerifyKeys, verify, verify_plain,
+    verify_up_to,
 };
 pub use writer::{CHECKPOINT_FILE, Options, VKEY_FILE, WAL_HEAD_FILE, Writer, log_id_of};

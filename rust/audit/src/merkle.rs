@@ -253,6 +253,11 @@ pub fn consistency_proof<R: NodeReader + ?Sized>(
     Ok(path)
 }
 
+/// The root over the first `size` leaves of a tree whose nodes are at hand.
+pub fn root_at<R: NodeReader + ?Sized>(reader: &R, size: u64) -> Result<Hash, ProofError> {
+    if size == 0 { Ok(empty_root()) } else { range_root(reader, 0, size) }
+}
+
 /// Checks that `leaf` stands at `index` in the tree with this size and root.
 pub fn verify_inclusion(
     leaf: &Hash,
@@ -339,8 +344,7 @@ pub fn verify_consistency(
     if second != 0 {
         return Err(wrong_length);
     }
-    let same = old_hash == *old_root && new_hash == *new_root;
-    if same { Ok(()) } else { Err(ProofError::Root) }
+    if old_hash == *old_root && new_hash == *new_root { Ok(()) } else { Err(ProofError::Root) }
 }
 
 /// The largest power of two below `size`, for a size above 1.

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek::Signer as _;
 use sha2::{Digest, Sha256};
 
+use crate::line_key::LineKey;
 use crate::merkle::Hash;
 
 /// The longest note that is read.
@@ -90,26 +91,33 @@ impl VerifyKey {
         Self::new(name, self.key)
     }
 
+    /// The key of these 32 bytes under this name.
+    ///
+    /// # Errors
+    /// The text is no name, or the bytes are no point of the curve.
+    pub(crate) fn from_bytes(name: &str, key: &[u8]) -> Result<Self, NoteError> {
+        let malformed = |what| NoteError::Key { what };
+        let key: [u8; 32] = key.try_into().map_err(|_| malformed("the key is not 32 bytes"))?;
+        ed25519_dalek::VerifyingKey::from_bytes(&key)
+            .map_err(|_| malformed("the key is no point of the curve"))?;
+        Self::new(name, key)
+    }
+
+    pub(crate) fn key_bytes(&self) -> &[u8] {
+        &self.key
+    }
+
     fn new(name: &str, key: [u8; 32]) -> Result<Self, NoteError> {
         if !is_name(name) {
             return Err(NoteError::Key { what: "a name is not empty, without space or `+`" });
         }
-        let mut hasher = Sha256::new();
-        hasher.update(name);
-        hasher.update([b'\n', ED25519]);
-        hasher.update(key);
-        let digest = hasher.finalize();
-        let id = [digest[0], digest[1], digest[2], digest[3]];
+        let id = key_id(name, &[&[ED25519], &key[..]].concat());
         Ok(Self { name: name.to_owned(), id, key })
     }
 
     /// Whether this key signed the digest of a domain-separated text.
     pub fn verify_digest(&self, digest: &Hash, signature: &[u8; 64]) -> bool {
         self.verify_bytes(digest, signature)
-    }
-
-    fn verify(&self, text: &str, signature: &[u8]) -> bool {
-        self.verify_bytes(text.as_bytes(), signature)
     }
 
     fn verify_bytes(&self, bytes: &[u8], signature: &[u8]) -> bool {
@@ -119,11 +127,27 @@ impl VerifyKey {
     }
 }
 
+impl LineKey for VerifyKey {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn id(&self) -> [u8; 4] {
+        self.id
+    }
+
+    fn verifies(&self, text: &str, signature: &[u8]) -> bool {
+        self.verify_bytes(text.as_bytes(), signature)
+    }
+
+    fn speaks_for(&self) -> Option<&str> {
+        Some(&self.name)
+    }
+}
+
 impl fmt::Display for VerifyKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut typed = [ED25519; 33];
-        typed[1..].copy_from_slice(&self.key);
-        write!(f, "{}+{:08x}+{}", self.name, u32::from_be_bytes(self.id), STANDARD.encode(typed))
+        f.write_str(&vkey_text(&self.name, self.id, &[&[ED25519], &self.key[..]].concat()))
     }
 }
 
@@ -131,25 +155,45 @@ impl FromStr for VerifyKey {
     type Err = NoteError;
 
     fn from_str(text: &str) -> Result<Self, NoteError> {
-        let malformed = |what| NoteError::Key { what };
-        let mut parts = text.splitn(3, '+');
-        let (Some(name), Some(_), Some(body)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(malformed("the form is name+id+base64"));
-        };
-        let typed = STANDARD.decode(body).map_err(|_| malformed("the key is not base64"))?;
+        let (name, typed) = parse_vkey(text)?;
         let Some((&ED25519, key)) = typed.split_first() else {
-            return Err(malformed("the key's type is not Ed25519"));
+            return Err(NoteError::Key { what: "the key's type is not Ed25519" });
         };
-        let key: [u8; 32] = key.try_into().map_err(|_| malformed("the key is not 32 bytes"))?;
-        ed25519_dalek::VerifyingKey::from_bytes(&key)
-            .map_err(|_| malformed("the key is no point of the curve"))?;
-        let parsed = Self::new(name, key)?;
-        // The id in the text is checked here with everything else that could be written two ways.
-        if parsed.to_string() != text {
-            return Err(malformed("the key id does not belong to this name and key"));
-        }
-        Ok(parsed)
+        Self::from_bytes(name, key)
     }
+}
+
+/// The key id: first 4 bytes of SHA-256(name || 0A || type || key).
+pub(crate) fn key_id(name: &str, typed: &[u8]) -> [u8; 4] {
+    let mut hasher = Sha256::new();
+    hasher.update(name);
+    hasher.update(b"\n");
+    hasher.update(typed);
+    let digest = hasher.finalize();
+    [digest[0], digest[1], digest[2], digest[3]]
+}
+
+/// Name, and type with key, of a key's text; only its one spelling is accepted.
+pub(crate) fn parse_vkey(text: &str) -> Result<(&str, Vec<u8>), NoteError> {
+    let malformed = |what| NoteError::Key { what };
+    let mut parts = text.splitn(3, '+');
+    let (Some(name), Some(_), Some(body)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(malformed("the form is name+id+base64"));
+    };
+    if !is_name(name) {
+        return Err(malformed("a name is not empty, without space or `+`"));
+    }
+    let typed = STANDARD.decode(body).map_err(|_| malformed("the key is not base64"))?;
+    // The id in the text is checked here with everything else that could be written two ways.
+    if vkey_text(name, key_id(name, &typed), &typed) != text {
+        return Err(malformed("the key id does not belong to this name and key"));
+    }
+    Ok((name, typed))
+}
+
+/// A key's text.
+pub(crate) fn vkey_text(name: &str, id: [u8; 4], typed: &[u8]) -> String {
+    format!("{name}+{:08x}+{}", u32::from_be_bytes(id), STANDARD.encode(typed))
 }
 
 /// An Ed25519 signing key with its name. The secret is erased when it is dropped.
@@ -175,6 +219,11 @@ impl SigningKey {
     /// A signature of the digest of a domain-separated text.
     pub fn sign_digest(&self, digest: &Hash) -> [u8; 64] {
         self.key.sign(digest).to_bytes()
+    }
+
+    /// A signature of a text that says what it is.
+    pub(crate) fn sign_text(&self, text: &str) -> [u8; 64] {
+        self.key.sign(text.as_bytes()).to_bytes()
     }
 
     /// A note of this text with one line by this key. The text must end with a line feed.
@@ -286,12 +335,14 @@ impl Note {
 
     /// Checks every line by one of `keys`. A known key's line that fails refuses the note, and so
     /// does a note without a line by a known key. Unknown lines are left to the caller.
-    pub fn check(&self, keys: &[VerifyKey]) -> Result<CheckedLines, NoteError> {
+    pub fn check<K: LineKey>(&self, keys: &[K]) -> Result<CheckedLines, NoteError> {
         let mut checked = CheckedLines::default();
         for (position, line) in self.signatures.iter().enumerate() {
-            match keys.iter().find(|key| key.name == line.name && key.id == line.id) {
+            match keys.iter().find(|key| key.name() == line.name && key.id() == line.id) {
                 None => checked.unknown.push(position),
-                Some(key) if key.verify(&self.text, &line.bytes) => checked.verified.push(position),
+                Some(key) if key.verifies(&self.text, &line.bytes) => {
+                    checked.verified.push(position);
+                }
                 Some(_) => return Err(NoteError::BadSignature { name: line.name.clone() }),
             }
         }
@@ -303,7 +354,7 @@ impl Note {
 
     /// Like [`Note::check`], but a line by an unknown key refuses the note: its bits would be
     /// without meaning.
-    pub fn check_all(&self, keys: &[VerifyKey]) -> Result<(), NoteError> {
+    pub fn check_all<K: LineKey>(&self, keys: &[K]) -> Result<(), NoteError> {
         match self.check(keys)?.unknown.first() {
             None => Ok(()),
             Some(&position) => {

@@ -6,6 +6,7 @@
 
 use cwts_types::RecoveryCause;
 
+use crate::bundle::{BundleId, last_bundle};
 use crate::error::{LogError, VisitError};
 use crate::frame::{
     Entries, Frame, FrameHeader, Window, find_later_frame, nonzero_end, parse_segment_name,
@@ -15,10 +16,9 @@ use crate::merkle::Hash;
 use crate::note::{Checkpoint, NOTE_BYTES_MAX, Note, VerifyKey};
 use crate::storage::{FileStat, Storage, TEMPORARY};
 use crate::tile::{TILE_DIRECTORY, TILE_LEVELS, TileId, right_edge_tile};
-use crate::tile_file::{StoredTile, stored_tile, write_tile};
+use crate::tile_file::{Stored, stored_file, stored_tile, write_derived, write_tile};
 use crate::writer::{
-    CHECKPOINT_FILE, Options, Segment, TILE_BACKLOG_MAX, WAL_HEAD_FILE, Writer, log_id_of,
-    wal_head_origin,
+    CHECKPOINT_FILE, Options, Segment, WAL_HEAD_FILE, Writer, log_id_of, wal_head_origin,
 };
 
 /// Sees every entry, in order, while a log is opened; an error refuses the log.
@@ -106,6 +106,10 @@ impl<S: Storage> Writer<S> {
         let mut rebuilt = walk.repairs.missing_written;
         for (tile, hashes) in walk.repairs.differing.drain(..) {
             write_tile(&mut writer.storage, tile, &hashes)?;
+            rebuilt += 1;
+        }
+        for (bundle, bytes) in walk.repairs.differing_bundles.drain(..) {
+            write_derived(&mut writer.storage, &bundle.path(), &bytes, true)?;
             rebuilt += 1;
         }
         rebuilt += writer.repair_partial_tiles(&files)?;
@@ -261,7 +265,10 @@ impl<S: Storage> Writer<S> {
         let head = walk.signed.wal_head.as_ref();
         walk.head_found |=
             head.is_some_and(|h| h.size == self.durable_size && h.root == self.chain);
-        if self.tiles.backlog() >= TILE_BACKLOG_MAX {
+        if self.options.bundles {
+            self.bundles.append(frame.payload);
+        }
+        if self.backlog_is_full() {
             self.repair_full_tiles(&mut walk.repairs)?;
         }
         Ok(Ok(frame_bytes))
@@ -271,18 +278,34 @@ impl<S: Storage> Writer<S> {
     /// that differs may be evidence, so it is only remembered until the log has proved sound.
     fn repair_full_tiles(&mut self, repairs: &mut Repairs) -> Result<(), LogError> {
         let (tiles, storage) = (&mut self.tiles, &mut self.storage);
+        self.bundles.take_full(|bundle, bytes| {
+            match stored_file(storage, &bundle.path(), bytes)? {
+                Stored::Equal => {}
+                Stored::Missing => {
+                    write_derived(storage, &bundle.path(), bytes, true)?;
+                    repairs.missing_written += 1;
+                }
+                Stored::Differs if repairs.bundle_bytes < DIFFERING_BUNDLE_BYTES_MAX => {
+                    repairs.bundle_bytes += bytes.len();
+                    repairs.differing_bundles.push((bundle, bytes.to_vec()));
+                }
+                // Left as it is: `verify` names it.
+                Stored::Differs => {}
+            }
+            Ok::<(), LogError>(())
+        })?;
         tiles.take_full(self.durable_size, |tile, hashes| {
             match stored_tile(storage, tile, hashes)? {
-                StoredTile::Equal => {}
-                StoredTile::Missing => {
+                Stored::Equal => {}
+                Stored::Missing => {
                     write_tile(storage, tile, hashes)?;
                     repairs.missing_written += 1;
                 }
-                StoredTile::Differs if repairs.differing.len() < DIFFERING_TILES_MAX => {
+                Stored::Differs if repairs.differing.len() < DIFFERING_TILES_MAX => {
                     repairs.differing.push((tile, hashes.to_vec()));
                 }
                 // Left as it is: `verify` names it.
-                StoredTile::Differs => {}
+                Stored::Differs => {}
             }
             Ok(())
         })
@@ -293,9 +316,12 @@ impl<S: Storage> Writer<S> {
         let size = self.checkpoint.as_ref().map_or(0, |c| c.size);
         let wanted: Vec<TileId> =
             (0..TILE_LEVELS).filter_map(|level| right_edge_tile(size, level)).collect();
+        let bundle = last_bundle(size).filter(|_| self.options.bundles);
         for file in files {
             let stale = TileId::parse(&file.name)
-                .is_some_and(|tile| tile.width < 256 && !wanted.contains(&tile));
+                .is_some_and(|tile| tile.width < 256 && !wanted.contains(&tile))
+                || BundleId::parse(&file.name)
+                    .is_some_and(|held| held.width < 256 && Some(held) != bundle);
             let ours = file.name.starts_with(TILE_DIRECTORY) || !file.name.contains('/');
             if stale || (ours && file.name.ends_with(TEMPORARY)) {
                 self.storage.unlink(&file.name)?;
@@ -308,7 +334,11 @@ impl<S: Storage> Writer<S> {
             let stat = files.iter().find(|f| f.name == tile.path());
             lost += u64::from(stat.is_none_or(|f| f.size_bytes != tile.size_bytes() as u64));
         }
+        // Of a bundle only the presence is asked: its length follows from no name.
+        let there = |bundle: &BundleId| files.iter().any(|f| f.name == bundle.path());
+        lost += u64::from(bundle.is_some_and(|bundle| !there(&bundle)));
         self.partial_tiles = wanted;
+        self.partial_bundle = bundle;
         if lost > 0 {
             self.checkpoint = None;
         }
@@ -321,10 +351,14 @@ impl<S: Storage> Writer<S> {
 struct Repairs {
     missing_written: u64,
     differing: Vec<(TileId, Vec<Hash>)>,
+    differing_bundles: Vec<(BundleId, Vec<u8>)>,
+    bundle_bytes: usize,
 }
 
 /// Tiles kept in memory until the log has proved sound: 32 MiB.
 const DIFFERING_TILES_MAX: usize = 4096;
+/// Bundles kept in memory until the log has proved sound.
+const DIFFERING_BUNDLE_BYTES_MAX: usize = 32 << 20;
 
 /// The checks of a frame that need no key; `entry` sees each entry in order.
 pub(crate) fn check_frame(

@@ -30,43 +30,15 @@ pub struct TileId {
 impl TileId {
     /// The file's name below the log's directory.
     pub fn path(&self) -> String {
-        let mut groups = Vec::new();
-        let mut rest = self.number;
-        loop {
-            let mark = if groups.is_empty() { "" } else { "x" };
-            groups.push(format!("{mark}{:03}", rest % 1000));
-            rest /= 1000;
-            if rest == 0 {
-                break;
-            }
-        }
-        groups.reverse();
-        let number = groups.join("/");
-        let partial = if u64::from(self.width) == TILE_WIDTH {
-            String::new()
-        } else {
-            format!(".p/{}", self.width)
-        };
-        format!("{TILE_DIRECTORY}{}/{number}{partial}", self.level)
+        format!("{TILE_DIRECTORY}{}/{}", self.level, place_text(self.number, self.width))
     }
 
     /// The tile that this file name names, if it is the name that [`TileId::path`] gives.
     pub fn parse(path: &str) -> Option<Self> {
-        let rest = path.strip_prefix(TILE_DIRECTORY)?;
-        let (level, rest) = rest.split_once('/')?;
-        let (number, width) = match rest.split_once(".p/") {
-            None => (rest, 256),
-            Some((number, width)) => (number, width.parse().ok()?),
-        };
-        let mut value: u64 = 0;
-        for group in number.split('/') {
-            let digits = group.strip_prefix('x').unwrap_or(group);
-            let digits: u64 = digits.parse().ok()?;
-            value = value.checked_mul(1000)?.checked_add(digits)?;
-        }
-        let tile = Self { level: level.parse().ok()?, number: value, width };
-        let valid = tile.level < TILE_LEVELS && (1..=256).contains(&tile.width);
-        (valid && tile.path() == path).then_some(tile)
+        let (level, rest) = path.strip_prefix(TILE_DIRECTORY)?.split_once('/')?;
+        let (number, width) = parse_place(rest)?;
+        let tile = Self { level: level.parse().ok()?, number, width };
+        (tile.level < TILE_LEVELS && tile.path() == path).then_some(tile)
     }
 
     /// The first leaf below this tile, and the number of leaves.
@@ -80,6 +52,34 @@ impl TileId {
     pub fn size_bytes(&self) -> usize {
         usize::from(self.width) * 32
     }
+}
+
+/// Number and width as C2SP writes them: digits by three, all groups but the last behind an `x`.
+pub(crate) fn place_text(number: u64, width: u16) -> String {
+    let mut groups = vec![format!("{:03}", number % 1000)];
+    let mut rest = number / 1000;
+    while rest > 0 {
+        groups.push(format!("x{:03}", rest % 1000));
+        rest /= 1000;
+    }
+    groups.reverse();
+    let partial =
+        if u64::from(width) == TILE_WIDTH { String::new() } else { format!(".p/{width}") };
+    groups.join("/") + &partial
+}
+
+/// What [`place_text`] wrote; the caller compares, so that one spelling is accepted.
+pub(crate) fn parse_place(text: &str) -> Option<(u64, u16)> {
+    let (number, width) = match text.split_once(".p/") {
+        None => (text, 256),
+        Some((number, width)) => (number, width.parse().ok()?),
+    };
+    let mut value: u64 = 0;
+    for group in number.split('/') {
+        let digits: u64 = group.strip_prefix('x').unwrap_or(group).parse().ok()?;
+        value = value.checked_mul(1000)?.checked_add(digits)?;
+    }
+    (1..=256).contains(&width).then_some((value, width))
 }
 
 /// How many hashes a level of tiles holds for a log of this size.

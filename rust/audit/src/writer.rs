@@ -4,6 +4,7 @@
 //! tampering; nothing above the durable size is ever signed; after an I/O error nothing more is
 //! written, because a second fsync may claim success for pages that the system has dropped.
 
+use crate::bundle::{BundleBuilder, BundleId};
 use crate::error::LogError;
 use crate::frame::{
     FRAME_ENTRIES_MAX, FRAME_HEADER_BYTES, FRAME_PAYLOAD_BYTES_MAX, FrameHeader, LENGTH_BYTES,
@@ -14,7 +15,7 @@ use crate::merkle::{CompactRange, Hash, leaf_hash};
 use crate::note::{Checkpoint, SigningKey};
 use crate::storage::{LOCK_FILE, Storage, StorageError, replace_file};
 use crate::tile::{TileBuilder, TileId};
-use crate::tile_file::{StoredTile, stored_tile, write_tile, write_tile_directly};
+use crate::tile_file::{Stored, stored_file, write_derived};
 
 /// The newest signed checkpoint.
 pub const CHECKPOINT_FILE: &str = "checkpoint";
@@ -32,11 +33,14 @@ pub struct Options {
     /// segments are filled with zeros ahead. A log that is made again at will (a replay) needs
     /// none of these; its frames are synced all the same.
     pub sync_tiles: bool,
+    /// Whether entry bundles are written beside the tiles. A replay's log does without: they hold
+    /// its entries a second time, and `unpack` writes them for whoever has other people's tools.
+    pub bundles: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment_bytes: SEGMENT_BYTES, sync_tiles: true }
+        Self { segment_bytes: SEGMENT_BYTES, sync_tiles: true, bundles: true }
     }
 }
 
@@ -51,6 +55,8 @@ pub struct Writer<S: Storage> {
     /// Everything pushed, durable or not.
     pub(crate) range: CompactRange,
     pub(crate) tiles: TileBuilder,
+    /// Holds durable entries only.
+    pub(crate) bundles: BundleBuilder,
     /// What the next frame's `prev` is.
     pub(crate) chain: Hash,
     pub(crate) durable_size: u64,
@@ -61,8 +67,9 @@ pub struct Writer<S: Storage> {
     pub(crate) frame_entries: usize,
     pub(crate) last_utc_ns: u64,
     pub(crate) checkpoint: Option<Checkpoint>,
-    /// Partial tiles of the last checkpoint, to be removed after the next.
+    /// Partial tiles and the partial bundle of the last checkpoint, to be removed after the next.
     pub(crate) partial_tiles: Vec<TileId>,
+    pub(crate) partial_bundle: Option<BundleId>,
     pub(crate) failed: bool,
 }
 
@@ -126,6 +133,7 @@ impl<S: Storage> Writer<S> {
             durable_root: range.root(),
             range,
             tiles: TileBuilder::new(),
+            bundles: BundleBuilder::default(),
             chain: CHAIN_START,
             durable_size: 0,
             segment,
@@ -134,6 +142,7 @@ impl<S: Storage> Writer<S> {
             last_utc_ns: 0,
             checkpoint: None,
             partial_tiles: Vec::new(),
+            partial_bundle: None,
             failed: false,
         }
     }
@@ -277,9 +286,13 @@ impl<S: Storage> Writer<S> {
         self.chain = chain_value(&hash, &mac);
         self.durable_size = self.range.size();
         self.durable_root = root;
+        if self.options.bundles {
+            let payload = FRAME_HEADER_BYTES..FRAME_HEADER_BYTES + payload_bytes;
+            self.bundles.append(&self.frame[payload]);
+        }
         self.frame.truncate(FRAME_HEADER_BYTES);
         self.frame_entries = 0;
-        if self.tiles.backlog() >= TILE_BACKLOG_MAX {
+        if self.backlog_is_full() {
             self.write_full_tiles()?;
         }
         Ok(())
@@ -331,15 +344,15 @@ impl<S: Storage> Writer<S> {
         let (in_one_step, last) = (self.options.sync_tiles, &self.partial_tiles);
         tiles.partial(self.durable_size, |tile, hashes| {
             partial.push(tile);
-            // A tile of the last checkpoint is not emptied: if it is still one, it is unchanged.
-            if !in_one_step
-                && last.contains(&tile)
-                && matches!(stored_tile(storage, tile, hashes)?, StoredTile::Equal)
-            {
-                return Ok(());
-            }
-            write_new_tile(storage, tile, hashes, in_one_step)
+            let known = last.contains(&tile);
+            write_partial(storage, &tile.path(), hashes.as_flattened(), known, in_one_step)
         })?;
+        let bundle = self.bundles.partial();
+        if let Some((bundle, bytes)) = bundle {
+            let known = self.partial_bundle == Some(bundle);
+            write_partial(storage, &bundle.path(), bytes, known, in_one_step)?;
+        }
+        let bundle = bundle.map(|(id, _)| id);
         if sync_tiles {
             self.storage.syncfs()?;
         }
@@ -355,16 +368,29 @@ impl<S: Storage> Writer<S> {
                 self.storage.unlink(&old.path())?;
             }
         }
+        let old = std::mem::replace(&mut self.partial_bundle, bundle);
+        if let Some(old) = old.filter(|old| Some(*old) != bundle) {
+            self.storage.unlink(&old.path())?;
+        }
         self.checkpoint = Some(checkpoint.clone());
         Ok(checkpoint)
     }
 
-    /// Writes the tiles that are full at the durable size.
+    /// Whether tiles and bundles that are full have waited long enough for a checkpoint.
+    pub(crate) fn backlog_is_full(&self) -> bool {
+        self.tiles.backlog() >= TILE_BACKLOG_MAX
+            || self.bundles.backlog_bytes() >= BUNDLE_BACKLOG_BYTES_MAX
+    }
+
+    /// Writes the tiles and bundles that are full at the durable size.
     fn write_full_tiles(&mut self) -> Result<(), LogError> {
-        let (tiles, storage) = (&mut self.tiles, &mut self.storage);
         let in_one_step = self.options.sync_tiles;
-        Ok(tiles.take_full(self.durable_size, |tile, hashes| {
-            write_new_tile(storage, tile, hashes, in_one_step)
+        let storage = &mut self.storage;
+        self.bundles.take_full(|bundle, bytes| {
+            write_derived(storage, &bundle.path(), bytes, in_one_step)
+        })?;
+        Ok(self.tiles.take_full(self.durable_size, |tile, hashes| {
+            write_derived(storage, &tile.path(), hashes.as_flattened(), in_one_step)
         })?)
     }
 
@@ -378,17 +404,19 @@ impl<S: Storage> Writer<S> {
     }
 }
 
-fn write_new_tile(
+/// Writes a partial tile or bundle. One of the last checkpoint is not emptied: if it is still one,
+/// it is unchanged.
+fn write_partial(
     storage: &mut impl Storage,
-    tile: TileId,
-    hashes: &[Hash],
+    name: &str,
+    bytes: &[u8],
+    known: bool,
     in_one_step: bool,
 ) -> Result<(), StorageError> {
-    if in_one_step {
-        write_tile(storage, tile, hashes)
-    } else {
-        write_tile_directly(storage, tile, hashes)
+    if !in_one_step && known && matches!(stored_file(storage, name, bytes)?, Stored::Equal) {
+        return Ok(());
     }
+    write_derived(storage, name, bytes, in_one_step)
 }
 
 /// The log's id: first 8 bytes of the leaf hash of GENESIS, whose salt no other log has.
@@ -430,3 +458,5 @@ static ZEROS: [u8; 256 << 10] = [0; 256 << 10];
 const FRAME_CAPACITY_BYTES: usize = 1 << 20;
 /// Leaf hashes that wait for tiles, between checkpoints: 8 MiB.
 pub(crate) const TILE_BACKLOG_MAX: usize = 1 << 18;
+/// Entries that wait for bundles, between checkpoints, unless few of them are longer than that.
+const BUNDLE_BACKLOG_BYTES_MAX: usize = 16 << 20;

@@ -132,7 +132,7 @@ fn one_failed_write_ends_the_writer_and_loses_nothing_acknowledged() {
 #[test]
 fn a_directory_holds_the_same_bytes_as_memory() {
     for sync_tiles in [true, false] {
-        check_directory(Options { segment_bytes: 16 * 1024, sync_tiles });
+        check_directory(Options { segment_bytes: 16 * 1024, sync_tiles, ..Options::default() });
     }
 }
 

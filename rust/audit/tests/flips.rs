@@ -234,6 +234,50 @@ fn a_changed_tile_is_told_from_a_changed_entry() {
 }
 
 #[test]
+fn a_changed_bundle_is_told_from_a_changed_frame() {
+    let image = closed_log(600, 16, Options::default()).image();
+    let entries = |name: &str| {
+        cwts_audit::frame::Entries::new(&image[name]).map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let (at, entry) = entries("tile/entries/001")[5];
+    for (change, place) in [(at + 3, 5), (at - 1, 5), (at + entry.len() - 1, 5)] {
+        let storage = MemStorage::from_image(image.clone());
+        storage.with_file("tile/entries/001", |b| b[change] ^= 1);
+        let verdict = verify(&storage, &all_keys(), Level::Full).unwrap();
+        let [finding] = &verdict.findings[..] else { panic!("{:?}", verdict.findings) };
+        assert_eq!((finding.kind, finding.index), (FindingKind::BundleChanged, Some(256 + place)));
+        assert_eq!(finding.offset, Some(at as u64 - 2), "where its length stands");
+    }
+    // The frame is the changed one: the bundle has the signed entry, and is no finding.
+    let storage = MemStorage::from_image(image.clone());
+    storage.with_file("wal/00000000000000000000.wal", |b| {
+        let found = b.windows(entry.len()).position(|w| w == entry).unwrap();
+        b[found + 20] ^= 1;
+    });
+    let verdict = verify(&storage, &all_keys(), Level::Full).unwrap();
+    let kinds: Vec<_> = verdict.findings.iter().map(|f| (f.kind, f.index)).collect();
+    assert_eq!(kinds, [(FindingKind::EntryChanged, Some(261))]);
+    // Both are changed: both are named.
+    storage.with_file("tile/entries/001", |b| b[at + 3] ^= 1);
+    let verdict = verify(&storage, &all_keys(), Level::Full).unwrap();
+    let mut kinds: Vec<_> = verdict.findings.iter().map(|f| (f.kind, f.index)).collect();
+    kinds.sort_unstable();
+    let both = [FindingKind::EntryChanged, FindingKind::BundleChanged];
+    assert_eq!(kinds, both.map(|kind| (kind, Some(261))));
+    let mut without = image.clone();
+    without.remove("tile/entries/000");
+    let verdict = verify(&MemStorage::from_image(without), &all_keys(), Level::Full).unwrap();
+    let [finding] = &verdict.findings[..] else { panic!("{:?}", verdict.findings) };
+    assert_eq!((finding.kind, finding.index_end), (FindingKind::BundleMissing, Some(255)));
+    // A log of an earlier build has none at all: told once.
+    let mut without = image.clone();
+    without.retain(|name, _| !name.starts_with("tile/entries/"));
+    let verdict = verify(&MemStorage::from_image(without), &all_keys(), Level::Full).unwrap();
+    let [finding] = &verdict.findings[..] else { panic!("{:?}", verdict.findings) };
+    assert_eq!((finding.kind, finding.index_end), (FindingKind::BundleMissing, Some(599)));
+}
+
+#[test]
 fn with_tile_and_entry_changed_the_range_is_named() {
     let image = closed_log(600, 16, Options::default()).image();
     let storage = MemStorage::from_image(image);

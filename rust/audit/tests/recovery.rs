@@ -240,9 +240,10 @@ fn lost_tiles_are_made_again() {
     let mut lost = sound.clone();
     lost.retain(|name, _| !name.starts_with("tile/"));
     lost.insert("tile/0/001".to_owned(), vec![0; 8192]);
+    lost.insert("tile/entries/001".to_owned(), vec![0; 100]);
     let lost = MemStorage::from_image(lost);
     let (mut writer, opened, _) = reopen(lost.clone()).unwrap();
-    assert_eq!(opened.tiles_rebuilt, 4);
+    assert_eq!(opened.tiles_rebuilt, 7, "three tiles, two bundles, two partial files");
     writer.checkpoint().unwrap();
     drop(writer);
     assert!(lost.image() == sound);
@@ -289,9 +290,19 @@ fn the_set_of_files_is_a_function_of_the_size() {
     let names: Vec<&String> = images[0].keys().collect();
     assert_eq!(
         names,
-        ["checkpoint", "tile/0/000", "tile/0/001", "tile/0/002.p/48", "tile/1/000.p/2"]
+        [
+            "checkpoint",
+            "tile/0/000",
+            "tile/0/001",
+            "tile/0/002.p/48",
+            "tile/1/000.p/2",
+            "tile/entries/000",
+            "tile/entries/001",
+            "tile/entries/002.p/48"
+        ]
     );
-    // Group commits leave no trace in tree or tiles. (The bodies depend on where a fill ends.)
+    // Group commits leave no trace in tree, tiles or bundles. (The bodies depend on where a fill
+    // ends.)
     assert!(images[0] == images[1] && images[1] == images[2]);
 }
 

@@ -6,11 +6,12 @@ use std::path::PathBuf;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use cwts_audit::line_key::{CommitteeKey, LineKey as _, NoteKey, WitnessSigner};
 use cwts_audit::merkle::{
     CompactRange, Hash, ProofError, empty_root, leaf_hash, node_hash, verify_consistency,
     verify_inclusion,
 };
-use cwts_audit::note::{Checkpoint, Note, NoteError, SigningKey, VerifyKey};
+use cwts_audit::note::{Checkpoint, Note, NoteError, NoteSignature, SigningKey, VerifyKey};
 use serde_json::Value;
 
 /// The shared test data: `CWTS_DATA`, or `../shared/data` beside the workspace.
@@ -188,7 +189,52 @@ fn the_published_checkpoint_comes_out_byte_for_byte() {
     let keys = [key.verify_key().clone()];
     assert_eq!(both.check(&keys).unwrap().unknown, [1]);
     let name = "cwts.example/gw1/committee".to_owned();
-    assert_eq!(both.check_all(&keys), Err(NoteError::UnknownLine { name }));
+    assert_eq!(both.check_all(&keys), Err(NoteError::UnknownLine { name: name.clone() }));
+
+    // With its key every line is verified, by a third implementation of BLS.
+    let mut secret = [0; 32];
+    let half = 0x1234_5678_90ab_cdef_1234_5678_90ab_cdef_u128;
+    secret[16..].copy_from_slice(&half.to_be_bytes());
+    let public = blst::min_sig::SecretKey::from_bytes(&secret).unwrap().sk_to_pk();
+    let committee = CommitteeKey::from_bytes(&name, &public.to_bytes()).unwrap();
+    let committee: NoteKey = committee.to_string().parse().unwrap();
+    let keys = [NoteKey::Log(key.verify_key().clone()), committee.clone()];
+    assert_eq!(both.check_all(&keys), Ok(()));
+    assert_eq!(committee.speaks_for(), Some("cwts.example/gw1"));
+    // Every bit of the line counts, epoch and view included.
+    let line = both.signatures[1].bytes.clone();
+    for bit in 0..line.len() * 8 {
+        let mut flipped = both.clone();
+        flipped.signatures[1].bytes[bit / 8] ^= 1 << (bit % 8);
+        assert!(flipped.check_all(&keys).is_err(), "bit {bit}");
+    }
+    assert!(!committee.verifies(&both.text, &line[..63]));
+}
+
+#[test]
+fn a_witness_line_carries_its_time() {
+    let log = SigningKey::from_seed("a.example/log", &[3; 32]).unwrap();
+    let witness = WitnessSigner::from_seed("w.example", &[4; 32]).unwrap();
+    let witness_key: NoteKey = witness.verify_key().to_string().parse().unwrap();
+    assert_eq!(witness_key.id(), witness.verify_key().id());
+    let head = Checkpoint { origin: "a.example/log".to_owned(), size: 0, root: empty_root() };
+    let mut note = log.sign(&head.encode()).unwrap();
+    let (name, id) = (witness_key.name().to_owned(), witness_key.id());
+    let bytes = witness.cosign(&note.text, 1_795_000_000);
+    note.signatures.push(NoteSignature { name, id, bytes });
+    let note = Note::parse(note.encode().as_bytes()).unwrap();
+    let keys = [NoteKey::Log(log.verify_key().clone()), witness_key.clone()];
+    note.check_all(&keys).unwrap();
+    // It has seen the checkpoint; it does not speak for the log.
+    assert_eq!(witness_key.speaks_for(), None);
+    let mut later = note.clone();
+    later.signatures[1].bytes[7] ^= 1;
+    let name = "w.example".to_owned();
+    assert_eq!(later.check_all(&keys), Err(NoteError::BadSignature { name }));
+    // The same 32 bytes as a log's key are another key.
+    let plain: NoteKey =
+        log.verify_key().renamed("w.example").unwrap().to_string().parse().unwrap();
+    assert_ne!(plain.id(), witness_key.id());
 }
 
 #[test]

@@ -13,6 +13,8 @@ mod change;
 mod clock;
 mod consent;
 mod control;
+mod decide_again;
+mod entry_fields;
 mod error;
 mod follow;
 mod gateway;
@@ -27,6 +29,8 @@ mod mass_cancel;
 mod names;
 mod oversight;
 mod reader;
+mod receipt;
+mod receipt_words;
 pub mod registers;
 pub mod replay;
 mod request;
@@ -42,6 +46,8 @@ pub use change::LimitsRequest;
 pub use clock::{Clock, Now, system_utc_ns};
 pub use consent::check_consents;
 pub use control::{HaltOptions, RANK_OPERATOR, RANK_RISK, raise};
+pub use decide_again::check_decisions;
+pub use entry_fields::entry_fields;
 pub use error::GatewayError;
 pub use follow::{Folded, Follower, StandingHold, cancels_after, fold_log, standing_holds};
 pub use gateway::{Gateway, Submitted};
@@ -56,6 +62,8 @@ pub use oversight::{
     request_override_approval, trigger_counts_row, trigger_days,
 };
 pub use reader::{Cursor, ReadFacts, Visit, is_running, read_log};
+pub use receipt::{NamedReceipt, order_receipts, published};
+pub use receipt_words::{ReceiptsVerdict, receipts_json, verify_receipts};
 pub use request::{Requested, request_halt, request_resume};
 pub use request_change::{
     Proposed, lists_operators, request_approve, request_propose, request_resume_approval,

@@ -1,10 +1,8 @@
 //! Functions over files: limits, status, explanation, verification, requests.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use cwts_audit::{
-    Finding, FsStorage, Level, LogError, Storage as _, VerifyKey, VerifyKeys, verify as verify_log,
-};
+use cwts_audit::Finding;
 use cwts_gateway::registers::RegisterKind;
 use cwts_gateway::{Gateway, GatewayError, GatewayOptions, KeyStore, Requested, parse_limits};
 use cwts_types::{CONTROLS, ReleaseMode, Stage};
@@ -162,66 +160,6 @@ pub(crate) fn apply_requests(
         Ok(state)
     })?;
     Ok(to_py(py, &value)?)
-}
-
-/// Verifies a log with these keys, or with the one that lies in it.
-#[pyfunction]
-#[pyo3(signature = (path, keys, level="full"))]
-pub(crate) fn verify<'py>(
-    py: Python<'py>,
-    path: PathBuf,
-    keys: Vec<String>,
-    level: &str,
-) -> Result<Bound<'py, PyAny>, Error> {
-    let level = match level {
-        "roots" => Level::Roots,
-        "full" => Level::Full,
-        other => {
-            let why = format!("level: {other:?} is not one of roots, full");
-            return Err(PyValueError::new_err(why).into());
-        }
-    };
-    let mut parsed: Vec<VerifyKey> = Vec::new();
-    for text in &keys {
-        let key = text.trim().parse().map_err(|e| {
-            let shown: String = text.chars().take(100).collect();
-            PyValueError::new_err(format!("vkey {shown:?}: {e}"))
-        })?;
-        parsed.push(key);
-    }
-    let verdict = py.detach(|| verify_dir(&path, parsed, level))?;
-    Ok(to_py(py, &verdict)?)
-}
-
-fn verify_dir(dir: &Path, mut keys: Vec<VerifyKey>, level: Level) -> Result<Value, GatewayError> {
-    let shown = dir.display().to_string();
-    let log_error = |source| GatewayError::Log { dir: shown.clone(), source };
-    let storage = FsStorage::open(dir).map_err(|e| log_error(LogError::from(e)))?;
-    let files = storage.list().map_err(|e| log_error(LogError::from(e)))?;
-    let known = ["checkpoint", "log.vkey", "wal.head"];
-    if !files.iter().any(|f| f.name.starts_with("wal/") || known.contains(&f.name.as_str())) {
-        return Err(log_error(LogError::Empty));
-    }
-    if keys.len() > 1 {
-        let why =
-            format!("{} keys were given; this release verifies the log's own line", keys.len());
-        return Err(GatewayError::Replay(why));
-    }
-    let given = VerifyKeys { vkey: keys.pop(), ..VerifyKeys::default() };
-    let mut verdict =
-        verify_log(&storage, &given, level).map_err(|e| log_error(LogError::from(e)))?;
-    cwts_gateway::check_consents(dir, &mut verdict)?;
-    Ok(json!({
-        "ok": verdict.is_ok(),
-        "clean": verdict.clean,
-        "origin": verdict.origin,
-        "size": verdict.size,
-        "root": cwts_gateway::hex(&verdict.root),
-        "findings": verdict.findings.iter().map(finding).collect::<Vec<_>>(),
-        "not_checked": verdict.not_checked,
-        "notes": verdict.notes,
-        "counts": verdict.entry_counts,
-    }))
 }
 
 pub(crate) fn finding(finding: &Finding) -> Value {

@@ -1,6 +1,7 @@
 //! The Python surface on one screen. No rule lives here: rooms below decide, this crate converts.
 #![forbid(unsafe_code)]
 
+mod audit;
 mod convert;
 mod decision;
 mod desk;
@@ -27,6 +28,11 @@ mod whatif;
 #[pyo3::pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
+    use crate::audit::{
+        checkpoint, consistency, order_receipts, read_entries, receipt, unpack, verify,
+        verify_receipts, write_tlog,
+    };
+    #[pymodule_export]
     use crate::decision::Decision;
     #[pymodule_export]
     use crate::error::{
@@ -38,7 +44,7 @@ mod _core {
     #[pymodule_export]
     use crate::files::{
         apply_requests, check_limits, controls, explain, registers, request_halt, request_resume,
-        schema, status, verify,
+        schema, status,
     };
     #[pymodule_export]
     use crate::flow::SynthFlow;

@@ -7,13 +7,15 @@ use super::entries::EntryChecks;
 use super::finding::{Finding, FindingKind, Stop};
 use super::tiles::stored_root;
 use super::walk::Walked;
+use crate::bundle::BundleId;
 use crate::frame::parse_segment_name;
 use crate::holds::{
     CHANGE_BYTES_MAX, ChangeRequest, HoldsFold, KILL_TEXT_BYTES_MAX, KillRequest, KillSnapshot,
     PAGE_BYTES, PAGE_FILE, REQUEST_BYTES_MAX, SCOPES_FILE, STATE_FILE, page_is_at_least,
     parse_scopes,
 };
-use crate::note::{Checkpoint, NOTE_BYTES_MAX, Note, NoteError, VerifyKey};
+use crate::line_key::{LineKey as _, NoteKey};
+use crate::note::{Checkpoint, NOTE_BYTES_MAX, Note, NoteError, NoteSignature, VerifyKey};
 use crate::storage::{LOCK_FILE, TEMPORARY};
 use crate::tile::TileId;
 use crate::writer::{CHECKPOINT_FILE, VKEY_FILE, WAL_HEAD_FILE, wal_head_origin};
@@ -59,6 +61,7 @@ impl Check<'_> {
             let known = fixed.contains(&file.name.as_str())
                 || parse_segment_name(&file.name).is_some()
                 || TileId::parse(&file.name).is_some()
+                || BundleId::parse(&file.name).is_some()
                 || KillRequest::is_path(&file.name)
                 || ChangeRequest::is_path(&file.name);
             if !known || !file.regular {
@@ -90,7 +93,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    fn missing(&mut self, name: &str) -> Result<(), Stop> {
+    pub(super) fn missing(&mut self, name: &str) -> Result<(), Stop> {
         self.findings.push(Finding::new(FindingKind::FileMissing, name).says("a file", "none"))
     }
 
@@ -166,7 +169,11 @@ impl Check<'_> {
             self.verdict.not_checked.push(format!("signature of `{}`: no key", file.name));
             return Ok(false);
         };
-        if let Err(error) = note.check_all(std::slice::from_ref(vkey)) {
+        let mut keys = vec![NoteKey::Log(vkey.clone())];
+        if file.name == CHECKPOINT_FILE {
+            keys.extend(self.keys.others.iter().cloned());
+        }
+        if let Err(error) = note.check_all(&keys) {
             let kind = match error {
                 NoteError::UnknownLine { .. } => FindingKind::UnknownLine,
                 _ => FindingKind::BadSignature,
@@ -174,6 +181,15 @@ impl Check<'_> {
             let line = format!("a line by {}", vkey.name());
             self.findings.push(finding(kind).says(line, error))?;
             return Ok(false);
+        }
+        // A key that was given and signs nothing must not make a verdict that names it.
+        for key in &keys {
+            let line = |s: &NoteSignature| s.name == key.name() && s.id == key.id();
+            if !note.signatures.iter().any(line) {
+                let line = format!("a line by {}", key.name());
+                self.findings.push(finding(FindingKind::BadSignature).says(line, "none"))?;
+                return Ok(false);
+            }
         }
         let origin = match file.name {
             WAL_HEAD_FILE => wal_head_origin(vkey.name()),

@@ -3,20 +3,25 @@
 //! Source: design note "audit", section 7. Nothing here writes or locks, so a live log and an
 //! auditor's copy are checked alike. A finding does not end the check.
 
+mod bundles;
 mod entries;
 mod files;
 mod finding;
+mod plain;
 mod tiles;
 mod walk;
 
 use crate::frame::parse_segment_name;
 use crate::keys::KeyChain;
+use crate::line_key::NoteKey;
 use crate::merkle::Hash;
 use crate::note::{Checkpoint, VerifyKey};
 use crate::storage::{FileStat, Storage, StorageError};
 
 pub use finding::{Finding, FindingKind, Verdict};
+pub use plain::verify_plain;
 
+use bundles::BundleCheck;
 use entries::EntryChecks;
 use files::SignedFile;
 use finding::{Findings, Stop, hex};
@@ -31,6 +36,9 @@ pub const FINDINGS_MAX: usize = 10_000;
 pub struct VerifyKeys {
     /// The log's key; without it `log.vkey` is used, which proves consistency and not origin.
     pub vkey: Option<VerifyKey>,
+    /// Keys of the checkpoint's other lines: its committee's, its witnesses'. A line by each must
+    /// be there, and a line by any other key is a finding.
+    pub others: Vec<NoteKey>,
     /// The chain that starts at `K_0`, for the frames' MACs. A replay needs none.
     pub k0: Option<KeyChain>,
 }
@@ -64,36 +72,9 @@ pub fn verify_up_to(
     level: Level,
     findings_max: usize,
 ) -> Result<Verdict, StorageError> {
-    let mut check = Check {
-        storage,
-        keys,
-        files: storage.list()?,
-        findings: Findings { list: Vec::new(), max: findings_max.max(1) },
-        verdict: Verdict {
-            clean: false,
-            size: 0,
-            root: crate::merkle::empty_root(),
-            origin: String::new(),
-            findings: Vec::new(),
-            not_checked: Vec::new(),
-            entry_counts: std::collections::BTreeMap::new(),
-            notes: Vec::new(),
-        },
-    };
-    match check.run(level) {
-        Ok(()) => {}
-        Err(Stop::Enough) => {
-            let note = format!("stopped after {} findings", check.findings.list.len());
-            check.verdict.notes.push(note);
-        }
-        Err(Stop::Storage(error)) => return Err(error),
-    }
-    let mut verdict = check.verdict;
-    verdict.findings = check.findings.list;
-    verdict.findings.sort_by(|a, b| {
-        (a.index, &a.file, a.offset, a.kind).cmp(&(b.index, &b.file, b.offset, b.kind))
-    });
-    Ok(verdict)
+    let mut check = Check::new(storage, keys, storage.list()?, findings_max);
+    let ran = check.run(level);
+    check.verdict(ran)
 }
 
 /// The signed heads whose signatures hold.
@@ -111,7 +92,44 @@ struct Check<'s> {
     verdict: Verdict,
 }
 
-impl Check<'_> {
+impl<'s> Check<'s> {
+    fn new(
+        storage: &'s dyn Storage,
+        keys: &'s VerifyKeys,
+        files: Vec<FileStat>,
+        findings_max: usize,
+    ) -> Self {
+        let verdict = Verdict {
+            clean: false,
+            size: 0,
+            root: crate::merkle::empty_root(),
+            origin: String::new(),
+            findings: Vec::new(),
+            not_checked: Vec::new(),
+            entry_counts: std::collections::BTreeMap::new(),
+            notes: Vec::new(),
+        };
+        let findings = Findings { list: Vec::new(), max: findings_max.max(1) };
+        Self { storage, keys, files, findings, verdict }
+    }
+
+    fn verdict(mut self, ran: Result<(), Stop>) -> Result<Verdict, StorageError> {
+        match ran {
+            Ok(()) => {}
+            Err(Stop::Enough) => {
+                let note = format!("stopped after {} findings", self.findings.list.len());
+                self.verdict.notes.push(note);
+            }
+            Err(Stop::Storage(error)) => return Err(error),
+        }
+        let mut verdict = self.verdict;
+        verdict.findings = self.findings.list;
+        verdict.findings.sort_by(|a, b| {
+            (a.index, &a.file, a.offset, a.kind).cmp(&(b.index, &b.file, b.offset, b.kind))
+        });
+        Ok(verdict)
+    }
+
     fn run(&mut self, level: Level) -> Result<(), Stop> {
         self.check_names()?;
         let vkey = self.log_key()?;
@@ -131,6 +149,7 @@ impl Check<'_> {
         let signed = checkpoint.as_ref().and_then(SignedFile::head);
         let head = wal_head.as_ref().and_then(SignedFile::head);
         let mut tiles = TileCheck::new(self.storage, &self.files, self.findings.max);
+        let mut bundles = BundleCheck::new(self.storage, &self.files, self.findings.max);
         let mut entries = EntryChecks::new();
         let is_segment = |f: &&FileStat| parse_segment_name(&f.name).is_some();
         let segments: Vec<FileStat> = self.files.iter().filter(is_segment).cloned().collect();
@@ -139,6 +158,7 @@ impl Check<'_> {
             segments: &segments,
             findings: &mut self.findings,
             tiles: &mut tiles,
+            bundles: &mut bundles,
             entries: &mut entries,
             signed,
             wal_head: head,
@@ -163,6 +183,13 @@ impl Check<'_> {
         let signed_size = signed.map_or(0, |s| s.size);
         let (files, notes) = (&self.files, &mut self.verdict.notes);
         tiles.finish(signed_size, clean, files, &mut self.findings, notes)?;
+        let genesis = entries.genesis.as_ref();
+        let is_replay = genesis.is_some_and(|genesis| genesis.k0_sha256 == [0; 32]);
+        if is_replay && bundles.is_empty() {
+            notes.push("no entry bundles: `cwts log unpack` writes them".to_owned());
+        } else {
+            bundles.finish(signed_size, clean, files, &mut self.findings, notes)?;
+        }
 
         let authentic = self.check_signature(checkpoint.as_ref(), vkey.as_ref())?;
         let head_authentic = self.check_signature(wal_head.as_ref(), vkey.as_ref())?;
@@ -171,7 +198,8 @@ impl Check<'_> {
             wal_head: head.filter(|_| head_authentic),
             clean,
         };
-        self.blame(&heads, &walked_out, std::mem::take(&mut tiles.mismatches), &segments)
+        let mismatches = std::mem::take(&mut tiles.mismatches);
+        self.blame(&heads, &walked_out, mismatches, &mut bundles, &segments)
     }
 
     /// Explains what differs between entries, tiles and signatures.
@@ -180,6 +208,7 @@ impl Check<'_> {
         heads: &Heads<'_>,
         walked: &Walked,
         mut mismatches: Vec<tiles::Mismatch>,
+        bundles: &mut BundleCheck<'_>,
         segments: &[FileStat],
     ) -> Result<(), Stop> {
         let signed = heads.signed;
@@ -208,6 +237,7 @@ impl Check<'_> {
             let doubted = suspects.iter().any(|s| (s.first..s.end).contains(&index));
             root_is_right || (signed.is_none_or(|s| index >= s.size) && !doubted)
         };
+        bundles.blame(signed.map_or(0, |s| s.size), entries_right, &mut self.findings)?;
         let name =
             |file: u32| segments.get(file as usize).map(|f| f.name.clone()).unwrap_or_default();
         let told_before = self.findings.list.len();

@@ -24,7 +24,11 @@ pub fn keys() -> Keys {
 }
 
 pub fn all_keys() -> VerifyKeys {
-    VerifyKeys { vkey: Some(keys().signing.verify_key().clone()), k0: Some(KeyChain::new(K0)) }
+    VerifyKeys {
+        vkey: Some(keys().signing.verify_key().clone()),
+        others: Vec::new(),
+        k0: Some(KeyChain::new(K0)),
+    }
 }
 
 /// Numbers entries per producer and folds the holds, as a gateway does.

@@ -52,7 +52,7 @@ pub fn append_again(
     let keys = Keys::new(&first.origin, &seed, KeyChain::replay(&first.salt))?;
     let storage = FsStorage::create(to)?;
     // As a replay opens its log.
-    let options = Options { sync_tiles: false, ..Options::default() };
+    let options = Options { sync_tiles: false, bundles: false, ..Options::default() };
     let writer = Writer::create(storage, keys, &[schema, genesis], 0, options);
     let writer = writer.map_err(log_error)?;
     let mut log = LogTail::start(writer, false).map_err(log_error)?;

@@ -103,7 +103,7 @@ impl<'o> Fold<'o> {
         let storage = FsStorage::create(dir)?;
         let first = [schema.as_slice(), genesis.as_slice()];
         // Tiles can be rebuilt from the frames, and the whole log from the input.
-        let options = Options { sync_tiles: false, ..Options::default() };
+        let options = Options { sync_tiles: false, bundles: false, ..Options::default() };
         let writer = Writer::create(storage, keys, &first, 0, options).map_err(log_error)?;
         self.log = Some(LogTail::start(writer, false).map_err(log_error)?);
         Ok(())

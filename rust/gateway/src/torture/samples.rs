@@ -87,7 +87,7 @@ pub(super) fn keys() -> Option<Keys> {
 /// What an auditor of the sample holds.
 pub(super) fn verify_keys() -> VerifyKeys {
     let vkey = keys().map(|keys| keys.signing.verify_key().clone());
-    VerifyKeys { vkey, k0: Some(KeyChain::new([5; 32])) }
+    VerifyKeys { vkey, k0: Some(KeyChain::new([5; 32])), ..VerifyKeys::default() }
 }
 
 /// Everything that the sample's key has signed.

@@ -112,19 +112,19 @@ impl Walk<'_, '_> {
         let bytes = window.read(self.storage, region.start, length as usize)?;
         let payload = bytes.get(FRAME_HEADER_BYTES..).unwrap_or_default();
         let mut taken = 0;
-        let mut leaves = Vec::new();
+        let mut entries = Vec::new();
         for item in Entries::new(payload) {
             let Ok((position, entry)) = item else { break };
             if taken == wanted || position + entry.len() + FRAME_TRAILER_BYTES > payload.len() {
                 break;
             }
             let offset = region.start + (FRAME_HEADER_BYTES + position) as u64;
-            leaves.push((crate::merkle::leaf_hash(entry), offset));
+            entries.push((entry.to_vec(), offset));
             taken += 1;
         }
         if taken == wanted {
-            for (leaf, offset) in leaves {
-                self.leaf(Some(leaf), number, offset)?;
+            for (entry, offset) in entries {
+                self.leaf(Some(&entry), number, offset)?;
             }
             let end = end_index;
             self.out.suspects.push(Suspect { finding, first, end, astray: true, broke_at: None });

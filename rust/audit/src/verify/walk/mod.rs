@@ -15,6 +15,7 @@ use crate::writer::{CHAIN_START, log_id_of};
 
 mod damage;
 
+use super::bundles::BundleCheck;
 use super::entries::{EntryChecks, Place};
 use super::finding::{Finding, FindingKind, Findings, Stop, hex};
 use super::tiles::{LeafPlace, TileCheck};
@@ -36,6 +37,7 @@ pub(super) struct Walk<'a, 's> {
     pub(super) segments: &'a [FileStat],
     pub(super) findings: &'a mut Findings,
     pub(super) tiles: &'a mut TileCheck<'s>,
+    pub(super) bundles: &'a mut BundleCheck<'s>,
     pub(super) entries: &'a mut EntryChecks,
     /// What `checkpoint` says, its signature not yet checked: where the log cannot end before.
     pub(super) signed: Option<&'a Checkpoint>,
@@ -161,7 +163,9 @@ impl Walk<'_, '_> {
         Ok(true)
     }
 
-    fn leaf(&mut self, leaf: Option<Hash>, number: usize, offset: u64) -> Result<(), Stop> {
+    /// Takes in the next entry; `None` for one that could not be read.
+    fn leaf(&mut self, entry: Option<&[u8]>, number: usize, offset: u64) -> Result<(), Stop> {
+        let leaf = entry.map(crate::merkle::leaf_hash);
         match leaf {
             Some(leaf) => self.out.range.append_leaf_hash(leaf),
             None => self.out.lost = true,
@@ -169,6 +173,10 @@ impl Walk<'_, '_> {
         self.out.size += 1;
         if !self.out.lost && self.signed.is_some_and(|s| s.size == self.out.size) {
             self.out.root_at_signed = Some(self.out.range.root());
+        }
+        self.bundles.entry(entry)?;
+        if self.findings.first_only() {
+            self.bundles.first_sign(self.signed.map_or(0, |s| s.size), self.findings)?;
         }
         self.tiles.leaf(leaf, LeafPlace { file: number as u32, offset })
     }
@@ -325,7 +333,7 @@ impl Walk<'_, '_> {
                 self.entries.take(&place, entry, before, self.findings)?;
             }
             // The length is part of the place: a change of it moves the entry.
-            self.leaf(Some(crate::merkle::leaf_hash(entry)), number, offset)?;
+            self.leaf(Some(entry), number, offset)?;
         }
         Ok(())
     }
