@@ -48,6 +48,7 @@ fn field_value(kind: &str, bytes: &mut &[u8]) -> Option<Value> {
     Some(match kind {
         "u8" => json!(take(1)?[0]),
         "u16" => json!(u16::from_le_bytes(take(2)?.try_into().ok()?)),
+        "i32" => json!(i32::from_le_bytes(take(4)?.try_into().ok()?)),
         "u32" => json!(u32::from_le_bytes(take(4)?.try_into().ok()?)),
         "u64" => json!(u64::from_le_bytes(take(8)?.try_into().ok()?).to_string()),
         "i64" => json!(i64::from_le_bytes(take(8)?.try_into().ok()?).to_string()),

@@ -91,6 +91,10 @@ impl<'a> Reader<'a> {
         Ok(u32::from_le_bytes(self.array(field)?))
     }
 
+    pub(crate) fn i32(&mut self, field: &'static str) -> Result<i32, DecodeError> {
+        Ok(i32::from_le_bytes(self.array(field)?))
+    }
+
     pub(crate) fn u64(&mut self, field: &'static str) -> Result<u64, DecodeError> {
         Ok(u64::from_le_bytes(self.array(field)?))
     }

@@ -248,6 +248,7 @@ mod tests {
             (record(), prop::collection::vec(any::<u8>(), 0..15))
                 .prop_map(|(raw, tail)| Body::Order(Order::from_bytes(&raw), tail)),
             refusal(),
+            crate::body::keeping::drawn::body(),
             record().prop_map(|raw| Body::Exec(Exec::from_bytes(&raw))),
             (text(), text(), any::<[u8; 32]>(), any::<[u8; 16]>()).prop_map(|(a, b, k, salt)| {
                 Body::Genesis(Genesis {

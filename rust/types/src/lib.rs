@@ -14,10 +14,12 @@ mod schema;
 mod scope;
 
 pub use body::{
-    Alert, AlertKind, Alias, AliasKind, Body, Close, Config, ConfigKind, EntryType, Gap, Genesis,
-    Kill, LimitActivate, LimitApprove, LimitDirection, LimitExpire, LimitPropose, Locate, Note,
-    Override, Phase, Recovery, RecoveryCause, Reference, Register, RegisterKind, ReleaseDenied,
-    Resume, Session, SessionKind, Signature, TriggerCounts, TriggerRow, reference_flag,
+    Access, AccessKind, Alert, AlertKind, Alias, AliasKind, Amend, Archive, ArchiveCodec, Body,
+    Clock, ClockSource, Close, Config, ConfigKind, EntryType, Fsck, Gap, Genesis, Hold,
+    HoldRelease, KeyEpoch, Kill, LimitActivate, LimitApprove, LimitDirection, LimitExpire,
+    LimitPropose, Locate, Note, Override, Phase, Recovery, RecoveryCause, Reference, Register,
+    RegisterKind, ReleaseDenied, Resume, Session, SessionKind, Shred, Signature, TriggerCounts,
+    TriggerRow, reference_flag,
 };
 pub use codec::DecodeError;
 pub use control::{CONTROLS, Control, ControlInfo, Reasons, Stage};

@@ -2,10 +2,11 @@
 
 use super::change::{TwoPeople, decode_two};
 use super::{
-    Alert, Alias, AliasKind, Body, Close, Config, ConfigKind, EntryType, Gap, Genesis, Kill,
-    LimitActivate, LimitApprove, LimitExpire, LimitPropose, Locate, Note, Override, Phase,
-    Recovery, RecoveryCause, Reference, Register, RegisterKind, ReleaseDenied, Resume, Session,
-    SessionKind, TriggerCounts, boolean, reference_flag,
+    Access, Alert, Alias, AliasKind, Amend, Archive, Body, Clock, Close, Config, ConfigKind,
+    EntryType, Fsck, Gap, Genesis, Hold, HoldRelease, KeyEpoch, Kill, LimitActivate, LimitApprove,
+    LimitExpire, LimitPropose, Locate, Note, Override, Phase, Recovery, RecoveryCause, Reference,
+    Register, RegisterKind, ReleaseDenied, Resume, Session, SessionKind, Shred, TriggerCounts,
+    boolean, reference_flag,
 };
 use crate::Control;
 use crate::codec::{DecodeError, Reader};
@@ -89,6 +90,15 @@ impl Body {
             EntryType::Register => Self::Register(decode_register(r)?),
             EntryType::Alert => Self::Alert(Alert::decode(r)?),
             EntryType::TriggerCounts => Self::TriggerCounts(TriggerCounts::decode(r)?),
+            EntryType::KeyEpoch => Self::KeyEpoch(KeyEpoch::decode(r)?),
+            EntryType::Clock => Self::Clock(Clock::decode(r)?),
+            EntryType::Fsck => Self::Fsck(Fsck::decode(r)?),
+            EntryType::Amend => Self::Amend(Amend::decode(r)?),
+            EntryType::Hold => Self::Hold(Hold::decode(r)?),
+            EntryType::HoldRelease => Self::HoldRelease(HoldRelease::decode(r)?),
+            EntryType::Shred => Self::Shred(Shred::decode(r)?),
+            EntryType::Archive => Self::Archive(Archive::decode(r)?),
+            EntryType::Access => Self::Access(Access::decode(r)?),
             EntryType::Note => Self::Note(Note { salt: r.array("salt")?, text: r.text("text")? }),
         })
     }

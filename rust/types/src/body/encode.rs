@@ -91,6 +91,15 @@ impl Body {
             Self::Override(b) => b.encode(out),
             Self::Alert(b) => b.encode(out),
             Self::TriggerCounts(b) => b.encode(out),
+            Self::KeyEpoch(b) => b.encode(out),
+            Self::Clock(b) => b.encode(out),
+            Self::Fsck(b) => b.encode(out),
+            Self::Amend(b) => b.encode(out),
+            Self::Hold(b) => b.encode(out),
+            Self::HoldRelease(b) => b.encode(out),
+            Self::Shred(b) => b.encode(out),
+            Self::Archive(b) => b.encode(out),
+            Self::Access(b) => b.encode(out),
             Self::Locate(b) => {
                 out.extend_from_slice(&b.account.to_le_bytes());
                 out.extend_from_slice(&b.instrument.to_le_bytes());

@@ -1,4 +1,4 @@
-//! The bodies of entries. Codes: design note "audit", section 3; new types take new codes here.
+//! The bodies of entries.
 
 use crate::codec::DecodeError;
 use crate::record::{Decision, Exec, Order, Violation};
@@ -7,74 +7,20 @@ use crate::scope::{KillState, Scope, ScopeKind};
 mod change;
 mod decode;
 mod encode;
+pub(crate) mod keeping;
+mod kind;
 mod oversight;
 mod phase;
 
+pub use keeping::{
+    Access, AccessKind, Amend, Archive, ArchiveCodec, Clock, ClockSource, Fsck, Hold, HoldRelease,
+    KeyEpoch, Shred,
+};
+pub use kind::EntryType;
 pub use oversight::{Alert, AlertKind, Override, TriggerCounts, TriggerRow};
 pub use phase::{Phase, SessionKind};
 
 pub use change::{LimitApprove, LimitDirection, LimitExpire, LimitPropose, Signature};
-
-macro_rules! entry_types {
-    ($($code:literal $variant:ident $name:literal)*) => {
-        /// The type byte of an entry.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[repr(u8)]
-        pub enum EntryType {
-            $(#[doc = $name] $variant = $code,)*
-        }
-
-        impl EntryType {
-            /// All types of this release, by ascending code.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The type with this code, if there is one.
-            #[inline]
-            pub fn from_code(code: u8) -> Option<Self> {
-                match code {
-                    $($code => Some(Self::$variant),)*
-                    _ => None,
-                }
-            }
-
-            /// The stable name.
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $name,)*
-                }
-            }
-        }
-    };
-}
-
-entry_types! {
-    0x00 Schema "SCHEMA"
-    0x01 Genesis "GENESIS"
-    0x02 Close "CLOSE"
-    0x03 Recovery "RECOVERY"
-    0x08 Gap "GAP"
-    0x10 Order "ORDER"
-    0x11 Decision "DECISION"
-    0x12 Exec "EXEC"
-    0x14 Alias "ALIAS"
-    0x20 Reference "REFERENCE"
-    0x21 LimitPropose "LIMIT_PROPOSE"
-    0x22 LimitApprove "LIMIT_APPROVE"
-    0x23 LimitActivate "LIMIT_ACTIVATE"
-    0x24 LimitExpire "LIMIT_EXPIRE"
-    0x25 Kill "KILL"
-    0x26 Resume "RESUME"
-    0x27 Override "OVERRIDE"
-    0x28 Locate "LOCATE"
-    0x29 Session "SESSION"
-    0x2A Tick "TICK"
-    0x2B ReleaseDenied "RELEASE_DENIED"
-    0x2C Config "CONFIG"
-    0x2D Register "REGISTER"
-    0x2F Alert "ALERT"
-    0x3D TriggerCounts "TRIGGER_COUNTS"
-    0x7F Note "NOTE"
-}
 
 /// What the log is and who signs it; entry 1.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -403,6 +349,12 @@ pub enum Body {
     Close(Close),
     /// An unclean open.
     Recovery(Recovery),
+    /// An epoch of the frame keys has ended.
+    KeyEpoch(KeyEpoch),
+    /// A reading of the clock.
+    Clock(Clock),
+    /// A scheduled check of the log.
+    Fsck(Fsck),
     /// Orders refused while the log had no room.
     Gap(Gap),
     /// An order, with a tail of at most 14 bytes that risk does not read.
@@ -443,6 +395,18 @@ pub enum Body {
     Register(Register),
     /// Somebody should look.
     Alert(Alert),
+    /// A correction.
+    Amend(Amend),
+    /// Entries that may not be deleted.
+    Hold(Hold),
+    /// They may again.
+    HoldRelease(HoldRelease),
+    /// A data key was destroyed.
+    Shred(Shred),
+    /// Entries went into an archived block.
+    Archive(Archive),
+    /// Who got what out of the log.
+    Access(Access),
     /// What controls triggered in a day.
     TriggerCounts(TriggerCounts),
     /// Free text.
@@ -457,6 +421,9 @@ impl Body {
             Self::Genesis(_) => EntryType::Genesis,
             Self::Close(_) => EntryType::Close,
             Self::Recovery(_) => EntryType::Recovery,
+            Self::KeyEpoch(_) => EntryType::KeyEpoch,
+            Self::Clock(_) => EntryType::Clock,
+            Self::Fsck(_) => EntryType::Fsck,
             Self::Gap(_) => EntryType::Gap,
             Self::Order(..) => EntryType::Order,
             Self::Decision(..) => EntryType::Decision,
@@ -477,6 +444,12 @@ impl Body {
             Self::Config(_) => EntryType::Config,
             Self::Register(_) => EntryType::Register,
             Self::Alert(_) => EntryType::Alert,
+            Self::Amend(_) => EntryType::Amend,
+            Self::Hold(_) => EntryType::Hold,
+            Self::HoldRelease(_) => EntryType::HoldRelease,
+            Self::Shred(_) => EntryType::Shred,
+            Self::Archive(_) => EntryType::Archive,
+            Self::Access(_) => EntryType::Access,
             Self::TriggerCounts(_) => EntryType::TriggerCounts,
             Self::Note(_) => EntryType::Note,
         }
