@@ -296,6 +296,12 @@ def about_soft_blocks(root: Path, ask: Callable[[str, Callable[[], object]], Any
     ask("resubmit", lambda: core.resubmit(gateway, one))
     ask("alerts", lambda: core.alerts(gateway))
     ask("in_out", lambda: core.in_out(gateway, 0))
+    ask(
+        "record_clock",
+        lambda: core.record_clock(
+            gateway, None, (0, 0, 0, 0), bound_us=100, raw_ns=1, policy="warn"
+        ),
+    )
     gateway.close()
     ask("request_override", lambda: core.request_override(log, two, **said))
     ask(

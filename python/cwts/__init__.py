@@ -22,6 +22,7 @@ __all__ = [
     "BUILD_PROFILE",
     "DECISION_DTYPE",
     "ORDER_DTYPE",
+    "ClockSync",
     "CwtsError",
     "Decision",
     "ExecReport",
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from cwts import audit, datasets, errors
+    from cwts._clock import ClockSync
     from cwts._core import BUILD_PROFILE, CwtsError, Decision, Order
     from cwts._core import VERSION as __version__  # noqa: N811 - Python's name for it
     from cwts._replay import ReplayResult, areplay, replay
@@ -65,6 +67,7 @@ if TYPE_CHECKING:
 #: Where each name comes from; a module stands for itself.
 _HOMES: Final = {
     "BUILD_PROFILE": ("cwts._core", "BUILD_PROFILE"),
+    "ClockSync": ("cwts._clock", "ClockSync"),
     "CwtsError": ("cwts._core", "CwtsError"),
     "DECISION_DTYPE": ("cwts.records", "DECISION_DTYPE"),
     "Decision": ("cwts._core", "Decision"),

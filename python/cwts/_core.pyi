@@ -58,6 +58,7 @@ __all__ = [
     "read_entries",
     "read_events",
     "receipt",
+    "record_clock",
     "registers",
     "request_approve",
     "request_halt",
@@ -524,6 +525,15 @@ def seal_run(dir: str, logs: int, keys: str | None = None) -> dict[str, Any]: ..
 def standing_holds(dir: str) -> list[dict[str, Any]]: ...
 def status(dir: str) -> dict[str, Any]: ...
 def alerts(gateway: Gateway) -> list[dict[str, Any]]: ...
+def record_clock(
+    gateway: Gateway,
+    state: tuple[int, int, int] | None,
+    errors: tuple[int, int, int, int],
+    *,
+    bound_us: int,
+    raw_ns: int,
+    policy: str,
+) -> bool: ...
 def in_out(gateway: Gateway, sent: int | None = None) -> tuple[int, int, int, int | None]: ...
 def override_order(
     gateway: Gateway,

@@ -25,7 +25,8 @@ class Alert:
     #: When, in UTC epoch nanoseconds.
     utc_ns: int
     #: ``"violated"``: a control of severity alert; ``"overridden"``: a soft one, by an override;
-    #: ``"stage"``: an aggregate near its limit; ``"in_out"``: messages out are not messages in.
+    #: ``"stage"``: an aggregate near its limit; ``"in_out"``: messages out are not messages in;
+    #: ``"clock"``: the clock is not shown to be near enough to UTC.
     kind: str
     #: The control, if it is about one.
     control: str | None

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from cwts import _core
+from cwts._clock import ClockSync, watch
 from cwts._core import Decision, Order
 from cwts._market import MarketCalls
 from cwts._oversight import OversightCalls
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Gateway"]
 
 _T = TypeVar("_T")
+_CLOCK = ClockSync()
 
 
 class Gateway(MarketCalls, OversightCalls):
@@ -46,6 +48,9 @@ class Gateway(MarketCalls, OversightCalls):
         Name of a new log. Default: made up.
     keys : path-like, optional
         Folder of the log's secret keys. Default: ``$CWTS_KEYS``, else the user's state folder.
+    clock : ClockSync, optional
+        How near to UTC the clock must be shown to be. Readings stand in the log, one a second;
+        ``None`` logs none.
 
     Raises
     ------
@@ -78,6 +83,7 @@ class Gateway(MarketCalls, OversightCalls):
         release: Literal["async", "durable"] = "async",
         origin: str | None = None,
         keys: str | os.PathLike[str] | None = None,
+        clock: ClockSync | None = _CLOCK,
     ) -> None:
         if release not in ("async", "durable"):
             raise ValueError(f'release is {release!r}, must be "async" or "durable"')
@@ -95,6 +101,8 @@ class Gateway(MarketCalls, OversightCalls):
         self.check = self._core.check
         self.submit = self._core.submit
         self.cancel = self._core.cancel
+        if self._waits and clock is not None:
+            watch(self, clock)
 
     # One order.
 

@@ -1,25 +1,21 @@
 """Whether the clock is anybody's time, and how finely it counts.
 
-Source: adjtimex(2) with ``modes`` 0, which reads and needs no right. RTS 25 asks for a clock that
-is traceable to UTC; CWTS cannot give one, only say that it has none.
+RTS 25 asks for a clock that is traceable to UTC; CWTS cannot give one, only say that it has none.
 """
 
 from __future__ import annotations
 
-import ctypes
 import shutil
 import subprocess
 import time
 from typing import Final
 
+from cwts import _adjtimex as _kernel
 from cwts._doctor.row import Row, ok, text_of, warn
 
 __all__ = ["rows"]
 
 _AREA: Final = "clock"
-#: Kernel's own mark of a clock that nobody disciplines.
-_STA_UNSYNC: Final = 0x40
-_STA_NANO: Final = 0x2000
 #: A maximum error above this is no longer a time stamp for orders, microseconds.
 _ERROR_US_MAX: Final = 100_000
 #: How long a helper may take.
@@ -27,38 +23,6 @@ _PATIENCE_S: Final = 2.0
 #: Reads for the smallest step of the clock.
 _READS: Final = 20_000
 _STEP_NS_MAX: Final = 1_000
-
-
-class _Timeval(ctypes.Structure):
-    _fields_ = (("seconds", ctypes.c_long), ("fraction", ctypes.c_long))
-
-
-class _Timex(ctypes.Structure):
-    """The kernel's struct timex, with its spare words."""
-
-    _fields_ = (
-        ("modes", ctypes.c_uint),
-        ("offset", ctypes.c_long),
-        ("freq", ctypes.c_long),
-        ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long),
-        ("status", ctypes.c_int),
-        ("constant", ctypes.c_long),
-        ("precision", ctypes.c_long),
-        ("tolerance", ctypes.c_long),
-        ("time", _Timeval),
-        ("tick", ctypes.c_long),
-        ("ppsfreq", ctypes.c_long),
-        ("jitter", ctypes.c_long),
-        ("shift", ctypes.c_int),
-        ("stabil", ctypes.c_long),
-        ("jitcnt", ctypes.c_long),
-        ("calcnt", ctypes.c_long),
-        ("errcnt", ctypes.c_long),
-        ("stbcnt", ctypes.c_long),
-        ("tai", ctypes.c_int),
-        ("spare", ctypes.c_int * 11),
-    )
 
 
 def rows() -> list[Row]:
@@ -86,16 +50,11 @@ def _synchronised() -> Row:
 
 def _adjtimex() -> tuple[bool, int, int] | None:
     """Whether it is synchronised, its largest error and its offset in us, as the kernel says."""
-    try:
-        call = ctypes.CDLL(None, use_errno=True).adjtimex
-    except (OSError, AttributeError):
+    said = _kernel.read()
+    if said is None:
         return None
-    told = _Timex()  # modes is 0: it only reads
-    if call(ctypes.byref(told)) < 0:
-        return None
-    offset = abs(int(told.offset))
-    offset_us = offset // 1_000 if told.status & _STA_NANO else offset
-    return not told.status & _STA_UNSYNC, int(told.maxerror), offset_us
+    is_synchronised = not said.flags & _kernel.STA_UNSYNC
+    return is_synchronised, said.maxerror_us, abs(said.offset_ns) // 1_000
 
 
 def _chrony() -> tuple[str, bool]:

@@ -11,6 +11,8 @@ pub struct Now {
     pub utc_ns: u64,
     /// Nanoseconds since this clock was made; never steps back.
     pub mono_ns: u64,
+    /// What was last heard of the clock.
+    pub state: ClockState,
 }
 
 /// UTC as an offset to the monotonic clock: one reading an order, not two.
@@ -23,6 +25,7 @@ pub struct Clock {
     reread_ns: u64,
     /// By how much the system's clock is taken to have been set.
     skew_ns: i64,
+    state: ClockState,
 }
 
 impl Default for Clock {
@@ -30,7 +33,8 @@ impl Default for Clock {
         let counter = quanta::Clock::new();
         let start = counter.raw();
         let utc_at_start_ns = system_utc_ns();
-        Self { counter, start, utc_at_start_ns, reread_ns: REREAD_NS, skew_ns: 0 }
+        let state = ClockState::Unknown;
+        Self { counter, start, utc_at_start_ns, reread_ns: REREAD_NS, skew_ns: 0, state }
     }
 }
 
@@ -48,7 +52,13 @@ impl Clock {
         if mono_ns >= self.reread_ns {
             self.reread(mono_ns);
         }
-        Now { utc_ns: self.utc_at_start_ns.saturating_add(mono_ns), mono_ns }
+        let utc_ns = self.utc_at_start_ns.saturating_add(mono_ns);
+        Now { utc_ns, mono_ns, state: self.state }
+    }
+
+    /// What headers say of the clock from here on.
+    pub(crate) fn heard(&mut self, state: ClockState) {
+        self.state = state;
     }
 
     /// Goes on as if the system's clock had been set, forward or back: what a torture does to it.
@@ -84,7 +94,7 @@ pub(crate) fn header_at(now: Now) -> Header {
         utc_ns: i64::try_from(now.utc_ns).unwrap_or(i64::MAX),
         mono_ns: now.mono_ns,
         actor: 0,
-        clock_state: ClockState::Unknown,
+        clock_state: now.state,
         release_mode: ReleaseMode::None,
     }
 }

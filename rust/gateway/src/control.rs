@@ -259,8 +259,17 @@ impl Gateway {
 
     /// Halts the firm on the gateway's own account.
     pub(crate) fn hold_firm(&mut self, why: &str, seen: u64) -> Result<(), GatewayError> {
-        let halted = KillState::Halted;
-        self.log_kill(Scope::FIRM, halted, false, RANK_RISK, GATEWAY_ACTOR, why, seen)
+        self.restrict_firm(KillState::Halted, why, seen)
+    }
+
+    /// Restricts the firm on the gateway's own account.
+    pub(crate) fn restrict_firm(
+        &mut self,
+        state: KillState,
+        why: &str,
+        seen: u64,
+    ) -> Result<(), GatewayError> {
+        self.log_kill(Scope::FIRM, state, false, RANK_RISK, GATEWAY_ACTOR, why, seen)
     }
 
     #[expect(clippy::too_many_arguments, reason = "one argument a field of the KILL entry")]

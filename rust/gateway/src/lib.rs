@@ -11,6 +11,7 @@ mod live;
 mod batch;
 mod change;
 mod clock;
+mod clock_entry;
 mod consent;
 mod control;
 mod decide_again;

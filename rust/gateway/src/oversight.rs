@@ -349,7 +349,7 @@ pub fn alert_row(engine: &Engine, told: &Told) -> Value {
     };
     let symbol = registry.name(cwts_types::RegisterKind::Instrument, alert.instrument);
     let scope = match alert.kind {
-        AlertKind::InOut => "firm".to_owned(),
+        AlertKind::InOut | AlertKind::Clock => "firm".to_owned(),
         // As limit use names it.
         _ if alert.level == Level::AccountInstrument => {
             let account = scope_text(registry, Level::Account, alert.scope);

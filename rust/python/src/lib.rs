@@ -71,8 +71,8 @@ mod _core {
     use crate::order::Order;
     #[pymodule_export]
     use crate::oversight::{
-        alerts, in_out, override_order, request_override, request_override_approval, resubmit,
-        torture_stress, trigger_counts,
+        alerts, in_out, override_order, record_clock, request_override, request_override_approval,
+        resubmit, torture_stress, trigger_counts,
     };
     #[pymodule_export]
     use crate::producer::Producer;

@@ -6,7 +6,7 @@ use cwts_gateway::torture::stress::StressOptions;
 use cwts_gateway::{
     GatewayError, KeyStore, OverrideAsked, OverrideRequest, alert_row, trigger_days,
 };
-use cwts_types::{Control, Override, RegisterKind};
+use cwts_types::{Clock, ClockSource, Control, KillState, Override, RegisterKind};
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
@@ -167,6 +167,46 @@ pub(crate) fn torture_stress<'py>(
     };
     let found = py.detach(|| cwts_gateway::torture::stress::run(&dir, &work, &options))?;
     Ok(to_py(py, &found)?)
+}
+
+/// Logs what the kernel says of the clock; gives whether that shows it within its bound.
+///
+/// `state` is status, flags and TAI less UTC, `None` where nothing was said; `errors` is the most
+/// and the estimated error in microseconds, the offset in nanoseconds, the frequency.
+#[pyfunction]
+#[pyo3(signature = (gateway, state, errors, *, bound_us, raw_ns, policy))]
+pub(crate) fn record_clock(
+    py: Python<'_>,
+    gateway: &Gateway,
+    state: Option<(i32, u32, i32)>,
+    errors: (i64, i64, i64, i64),
+    bound_us: u32,
+    raw_ns: u64,
+    policy: &str,
+) -> Result<bool, Error> {
+    let on_loss = match policy {
+        "halt" => Some(KillState::Halted),
+        "reduce_only" => Some(KillState::ReduceOnly),
+        _ => None,
+    };
+    let source = if state.is_some() { ClockSource::Adjtimex } else { ClockSource::None };
+    let (status, flags, tai) = state.unwrap_or_default();
+    let (maxerror_us, esterror_us, offset_ns, freq) = errors;
+    let reading = Clock {
+        source,
+        status,
+        flags,
+        maxerror_us,
+        esterror_us,
+        offset_ns,
+        freq,
+        tai,
+        bound_us,
+        raw_ns,
+        utc_minus_mono_ns: 0,
+    };
+    let shown = py.detach(|| gateway.lock()?.core()?.record_clock(reading, on_loss))?;
+    Ok(shown)
 }
 
 /// What controls triggered, day by day, by the log alone.

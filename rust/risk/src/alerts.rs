@@ -4,7 +4,7 @@
 //! strategy and instrument of an accepted order or of an execution report. A stage is told once;
 //! it is told again after the use was [`REARM_PERCENT`] below it.
 
-use cwts_types::{Alert, AlertKind, Body, Control, Level};
+use cwts_types::{Alert, AlertKind, Body, Clock, Control, Level};
 
 use crate::engine::Engine;
 use crate::working::Working;
@@ -31,6 +31,27 @@ struct Row {
 }
 
 impl Engine {
+    /// A reading of the clock. The first one that does not show it within its bound is told; no
+    /// reading moves the time that the controls see.
+    pub(crate) fn clock_entry(&mut self, clock: &Clock) {
+        let is_off = clock.bound_us > 0 && !clock.is_shown();
+        if is_off && !self.clock_is_off {
+            self.push_due(Body::Alert(Alert {
+                kind: AlertKind::Clock,
+                control: None,
+                level: Level::Firm,
+                percent: 0,
+                scope: 0,
+                instrument: 0,
+                order_seq: 0,
+                order_id: 0,
+                observed: clock.maxerror_us,
+                limit: clock.bound_us.into(),
+            }));
+        }
+        self.clock_is_off = is_off;
+    }
+
     /// The owner of an order that works or has ended, if somebody wants alerts.
     pub(crate) fn moved_by(&self, order_id: u64) -> Option<Moved> {
         if self.file.control.alert[0] == 0 {

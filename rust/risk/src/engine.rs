@@ -86,6 +86,8 @@ pub struct Engine {
     pub(crate) blocked: crate::severity::Blocked,
     /// The stage that each aggregate is in, where alerts are asked for; none below the first.
     pub(crate) stages: BTreeMap<crate::alerts::Place, u8>,
+    /// Whether the last reading of the clock broke its bound, and was told.
+    pub(crate) clock_is_off: bool,
 }
 
 /// An entry that cannot be folded: the log and this engine do not belong together.
@@ -208,6 +210,7 @@ impl Engine {
             lenient: false,
             blocked: crate::severity::Blocked::default(),
             stages: BTreeMap::new(),
+            clock_is_off: false,
         }
     }
 
@@ -454,6 +457,7 @@ impl Engine {
                 let now = self.advance(u64::try_from(entry.header.utc_ns).unwrap_or(0));
                 self.override_entry(said, now)?;
             }
+            Body::Clock(clock) => self.clock_entry(clock),
             body @ (Body::Alert(_) | Body::TriggerCounts(_)) => self.take_expected(body)?,
             Body::ReleaseDenied(denied) => self.deny_release(denied.order_id),
             Body::Tick => {

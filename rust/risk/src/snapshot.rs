@@ -64,6 +64,7 @@ struct Image {
     blocked: Vec<Vec<u8>>,
     granted: BTreeMap<u64, crate::severity::Granted>,
     stages: BTreeMap<crate::alerts::Place, u8>,
+    clock_is_off: bool,
 }
 
 impl Engine {
@@ -145,6 +146,7 @@ impl Engine {
             blocked: self.blocked.orders.iter().map(|o| o.to_bytes().to_vec()).collect(),
             granted: self.blocked.granted.clone(),
             stages: self.stages.clone(),
+            clock_is_off: self.clock_is_off,
         };
         // A Vec grows as it must; the serialiser has no other way to fail.
         postcard::to_allocvec(&image).unwrap_or_default()
@@ -250,6 +252,7 @@ impl Engine {
         }
         engine.blocked.granted = image.granted;
         engine.stages = image.stages;
+        engine.clock_is_off = image.clock_is_off;
         engine.pending_text = image.pending_text;
         // Margins are in the holdings; their sums and the own orders by price follow from them.
         for index in 0..engine.holdings.len() {
@@ -367,4 +370,4 @@ impl Engine {
 }
 
 /// Layout of [`Image`].
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;

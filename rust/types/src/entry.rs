@@ -387,7 +387,7 @@ mod tests {
                     signatures: yes.then_some([[1; 64], [2; 64]]),
                 })
             }),
-            (any::<[u32; 2]>(), any::<[u64; 2]>(), any::<[i64; 2]>(), 1..5u8, 0..52u8).prop_map(
+            (any::<[u32; 2]>(), any::<[u64; 2]>(), any::<[i64; 2]>(), 1..6u8, 0..52u8).prop_map(
                 |(h, n, v, kind, bit)| {
                     Body::Alert(Alert {
                         kind: AlertKind::from_code(kind).unwrap(),

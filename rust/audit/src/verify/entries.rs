@@ -13,6 +13,8 @@ use crate::merkle::{CompactRange, Hash};
 
 /// Orders that wait for their decision; a gateway decides in blocks far below this.
 const WAITING_ORDERS_MAX: usize = 1 << 16;
+/// A live log reads the clock once a second.
+const CLOCK_GAP_NS_MAX: i64 = 2_000_000_000;
 
 /// The fold over all entries.
 #[derive(Default)]
@@ -31,6 +33,26 @@ pub(super) struct EntryChecks {
     pub(super) counts: BTreeMap<&'static str, u64>,
     pub(super) last: Option<EntryType>,
     pub(super) undecided_at_recovery: u64,
+    clock: ClockGaps,
+}
+
+/// How long nobody read the clock. A machine that stood still reads none either, so a gap is no
+/// sign of tampering; but what was stamped in it was not shown to be right.
+#[derive(Default)]
+struct ClockGaps {
+    /// Time of the last reading of this run of the writer.
+    last_ns: Option<i64>,
+    count: u64,
+    longest_ns: i64,
+}
+
+impl ClockGaps {
+    fn take(&mut self, utc_ns: i64) {
+        let gap_ns = self.last_ns.map_or(0, |last| utc_ns.saturating_sub(last));
+        self.count += u64::from(gap_ns > CLOCK_GAP_NS_MAX);
+        self.longest_ns = self.longest_ns.max(gap_ns);
+        self.last_ns = Some(utc_ns);
+    }
 }
 
 /// Where an entry stands.
@@ -86,6 +108,12 @@ impl EntryChecks {
         *self.counts.entry(kind.name()).or_default() += 1;
         self.last = Some(kind);
         self.check_producer(place, &entry, findings)?;
+        match kind {
+            EntryType::Clock => self.clock.take(entry.header.utc_ns),
+            // Nobody wrote between these and the next start.
+            EntryType::Close | EntryType::Recovery => self.clock.last_ns = None,
+            _ => {}
+        }
         let opening = [(0, EntryType::Schema), (1, EntryType::Genesis)];
         let expected = opening.iter().find(|(index, _)| *index == place.index);
         if expected.is_some_and(|(_, wanted)| *wanted != kind)
@@ -239,6 +267,14 @@ impl EntryChecks {
             notes.push(format!(
                 "{} orders were left undecided by a crash",
                 self.undecided_at_recovery
+            ));
+        }
+        let ClockGaps { count, longest_ns, .. } = self.clock;
+        if count > 0 {
+            let longest_ms = longest_ns / 1_000_000;
+            let bound = CLOCK_GAP_NS_MAX / 1_000_000_000;
+            notes.push(format!(
+                "{count} times the clock was not read for over {bound} s, at most {longest_ms} ms"
             ));
         }
         if !clean {

@@ -56,7 +56,7 @@ fn a_message_that_was_accepted_and_never_came_out_halts_the_firm_at_the_next_tic
     gateway.submit(&buy(1)).unwrap();
     let at = |gateway: &Gateway, s: u64| Now {
         utc_ns: gateway.clock.clone().now().utc_ns + s * 1_000_000_000,
-        mono_ns: 0,
+        ..Now::default()
     };
     let first = at(&gateway, 0);
     gateway.tick(first).unwrap();
@@ -65,21 +65,21 @@ fn a_message_that_was_accepted_and_never_came_out_halts_the_firm_at_the_next_tic
     assert_eq!(gateway.engine.holds().count(), 0);
     gateway.submit(&buy(1)).unwrap();
     gateway.in_out.accept();
-    let soon = Now { utc_ns: second.utc_ns + 999_999_999, mono_ns: 0 };
+    let soon = Now { utc_ns: second.utc_ns + 999_999_999, ..Now::default() };
     gateway.tick(soon).unwrap();
     assert_eq!(gateway.engine.holds().count(), 0, "a second has not passed");
-    let third = Now { utc_ns: second.utc_ns + 1_000_000_000, mono_ns: 0 };
+    let third = Now { utc_ns: second.utc_ns + 1_000_000_000, ..Now::default() };
     gateway.tick(third).unwrap();
     let hold = gateway.engine.holds().next().unwrap().clone();
     assert_eq!((hold.scope, hold.state), (0, 2));
     assert_eq!(hold.reason, "IN_OUT_COMPARE: 2 messages out, 3 expected");
     assert_eq!(gateway.alerts().last().unwrap().alert.kind, AlertKind::InOut);
     // It is told once; another mismatch would be told again.
-    let fourth = Now { utc_ns: third.utc_ns + 1_000_000_000, mono_ns: 0 };
+    let fourth = Now { utc_ns: third.utc_ns + 1_000_000_000, ..Now::default() };
     gateway.tick(fourth).unwrap();
     assert_eq!(gateway.engine.holds().count(), 1);
     gateway.in_out.accept();
-    let fifth = Now { utc_ns: fourth.utc_ns + 1_000_000_000, mono_ns: 0 };
+    let fifth = Now { utc_ns: fourth.utc_ns + 1_000_000_000, ..Now::default() };
     gateway.tick(fifth).unwrap();
     assert_eq!(gateway.engine.holds().count(), 2);
 }

@@ -100,7 +100,7 @@ impl TriggerRegister {
         match alert.kind {
             AlertKind::Violated => day.count(control, source, |count| count.alerted += 1),
             AlertKind::Overridden => day.count(control, source, |count| count.overridden += 1),
-            AlertKind::Stage | AlertKind::InOut => {}
+            AlertKind::Stage | AlertKind::InOut | AlertKind::Clock => {}
         }
     }
 

@@ -186,7 +186,9 @@ impl Refold {
                 let instrument = self.handle(RegisterKind::Instrument, locate.instrument);
                 Body::Locate(Locate { account, instrument, ..locate.clone() })
             }
-            Body::Resume(_) | Body::ReleaseDenied(_) | Body::Tick => entry.body.clone(),
+            Body::Resume(_) | Body::ReleaseDenied(_) | Body::Tick | Body::Clock(_) => {
+                entry.body.clone()
+            }
             // Limits are ours, orders come with their decision, the rest changes no state.
             _ => return Ok(()),
         };

@@ -41,11 +41,14 @@ pub enum AlertKind {
     Stage = 3,
     /// Orders accepted are not the messages released.
     InOut = 4,
+    /// The clock cannot be shown to be within its bound of UTC.
+    Clock = 5,
 }
 
 impl AlertKind {
     /// All kinds, in code order.
-    pub const ALL: [Self; 4] = [Self::Violated, Self::Overridden, Self::Stage, Self::InOut];
+    pub const ALL: [Self; 5] =
+        [Self::Violated, Self::Overridden, Self::Stage, Self::InOut, Self::Clock];
 
     /// The kind with this code, if there is one.
     pub fn from_code(code: u8) -> Option<Self> {
@@ -59,6 +62,7 @@ impl AlertKind {
             Self::Overridden => "overridden",
             Self::Stage => "stage",
             Self::InOut => "in_out",
+            Self::Clock => "clock",
         }
     }
 }
@@ -160,7 +164,7 @@ impl Alert {
 
     pub(super) fn decode(r: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let code = r.u8("kind")?;
-        let kind = r.value(AlertKind::from_code(code), 1, "kind", code.into(), "1 to 4")?;
+        let kind = r.value(AlertKind::from_code(code), 1, "kind", code.into(), "1 to 5")?;
         let code = r.u8("control")?;
         let control = (code != NO_CONTROL).then(|| Control::from_bit(code));
         let known = (control != Some(None)).then(|| control.flatten());
