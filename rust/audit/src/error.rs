@@ -36,6 +36,14 @@ pub enum LogError {
     /// An earlier I/O error has ended this writer.
     #[error("an earlier I/O error has ended this writer")]
     Failed,
+    /// An entry was numbered, and did not arrive.
+    #[error("entry {expected} was lost on its way to the log: entry {got} came instead")]
+    Lost {
+        /// The entry that should have come.
+        expected: u64,
+        /// The one that came.
+        got: u64,
+    },
     /// Bytes that a crash cannot leave behind.
     #[error("tampering: `{file}` at byte {offset}: {what}")]
     Tamper {
