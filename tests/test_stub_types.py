@@ -185,6 +185,12 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     head = ask("checkpoint", lambda: core.checkpoint(log))
     rows = ask("read_entries", lambda: core.read_entries(log, 0, head["size"]))
     ask("consistency", lambda: core.consistency(log, 2))
+    ask("inclusion", lambda: core.inclusion(log, 1, 2))
+    where = (str(desk.root / "records"), str(desk.root / "record-keys"))
+    records = ask("open_records", lambda: core.open_records(where[0], keys=where[1]))
+    note = ask("append_note", lambda: core.append_note(records, "a note", "anna"))
+    ask("append_amend", lambda: core.append_amend(records, note, "text", "b", "typo", "anna"))
+    records.close()
     proof = ask("receipt", lambda: core.receipt(log, 1))
     (vkey,) = [row["body"]["log_vkey"] for row in rows if row["type"] == "GENESIS"]
     ask("verify_receipts", lambda: core.verify_receipts([("r", proof)], [vkey]))

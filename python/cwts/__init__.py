@@ -22,6 +22,7 @@ __all__ = [
     "BUILD_PROFILE",
     "DECISION_DTYPE",
     "ORDER_DTYPE",
+    "AuditLog",
     "ClockSync",
     "CwtsError",
     "Decision",
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from cwts import audit, datasets, errors
+    from cwts._audit_log import AuditLog
     from cwts._clock import ClockSync
     from cwts._core import BUILD_PROFILE, CwtsError, Decision, Order
     from cwts._core import VERSION as __version__  # noqa: N811 - Python's name for it
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
 
 #: Where each name comes from; a module stands for itself.
 _HOMES: Final = {
+    "AuditLog": ("cwts._audit_log", "AuditLog"),
     "BUILD_PROFILE": ("cwts._core", "BUILD_PROFILE"),
     "ClockSync": ("cwts._clock", "ClockSync"),
     "CwtsError": ("cwts._core", "CwtsError"),

@@ -6,17 +6,20 @@ import threading
 import time
 import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal, Protocol
 
 from cwts import _adjtimex, _core
-
-if TYPE_CHECKING:
-    from cwts.gateway import Gateway
 
 __all__ = ["ClockSync", "watch"]
 
 _PERIOD_S: Final = 1.0
 _BOUND_US_MAX: Final = 2**32 - 1
+
+
+class _Writer(Protocol):
+    """Who writes a log: a gateway, or a log of records."""
+
+    _core: _core.Gateway
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class ClockSync:
             raise ValueError(why)
 
 
-def watch(gateway: Gateway, sync: ClockSync) -> None:
+def watch(gateway: _Writer, sync: ClockSync) -> None:
     """Log a reading now, and one each second until the gateway is closed or gone."""
     _record(gateway._core, sync)  # noqa: SLF001 - the facade's own clock
     stop = threading.Event()

@@ -7,8 +7,10 @@ from typing_extensions import Buffer
 __all__ = [
     "BUILD_PROFILE",
     "VERSION",
+    "AuditBackpressureError",
     "CwtsError",
     "Decision",
+    "EntryTooLongError",
     "Events",
     "Follower",
     "Gateway",
@@ -23,6 +25,7 @@ __all__ = [
     "ProducerError",
     "QueueFullError",
     "Replay",
+    "RollbackError",
     "ScopeError",
     "Suggest",
     "SynthFlow",
@@ -30,6 +33,8 @@ __all__ = [
     "WhatIf",
     "alerts",
     "append_again",
+    "append_amend",
+    "append_note",
     "apply_requests",
     "approve_limits",
     "asset_class",
@@ -45,12 +50,14 @@ __all__ = [
     "generate",
     "halt_and_cancel",
     "in_out",
+    "inclusion",
     "limits_diff",
     "limits_effective",
     "limits_schema",
     "lists_operators",
     "locate",
     "new_operator",
+    "open_records",
     "order_receipts",
     "override_order",
     "profiles",
@@ -104,6 +111,9 @@ class LogError(CwtsError): ...
 class LogFailedError(LogError): ...
 class LogInUseError(LogError): ...
 class TamperError(LogError): ...
+class RollbackError(TamperError): ...
+class EntryTooLongError(LogError): ...
+class AuditBackpressureError(LogError): ...
 class PermissionDeniedError(CwtsError): ...
 class ProducerError(CwtsError): ...
 
@@ -525,6 +535,12 @@ def seal_run(dir: str, logs: int, keys: str | None = None) -> dict[str, Any]: ..
 def standing_holds(dir: str) -> list[dict[str, Any]]: ...
 def status(dir: str) -> dict[str, Any]: ...
 def alerts(gateway: Gateway) -> list[dict[str, Any]]: ...
+def open_records(log: str, *, keys: str | None = None, origin: str | None = None) -> Gateway: ...
+def append_note(gateway: Gateway, text: str, actor: str) -> int: ...
+def append_amend(
+    gateway: Gateway, index: int, field: str, value: str, reason: str, actor: str
+) -> int: ...
+def inclusion(dir: str, index: int, size: int | None = None) -> dict[str, Any]: ...
 def record_clock(
     gateway: Gateway,
     state: tuple[int, int, int] | None,

@@ -13,6 +13,8 @@ from cwts import _core
 
 __all__ = [
     "REGISTERS",
+    "Amend",
+    "Note",
     "Verdict",
     "averify",
     "explain",
@@ -21,10 +23,33 @@ __all__ = [
     "status",
     "trigger_counts",
     "verify",
+    "verify_receipt",
 ]
 
 #: The registers that `registers` gives, in its order.
 REGISTERS: Final = ("limits", "kills", "triggers")
+
+
+@dataclass(frozen=True)
+class Note:
+    """Free text, and who is responsible for it; at most 65,535 bytes as an entry."""
+
+    text: str
+    actor: str = ""
+
+
+@dataclass(frozen=True)
+class Amend:
+    """A correction of an earlier entry, which stays as it is.
+
+    SEC Rule 17a-4(f)(2)(i)(A): both versions, when, and who.
+    """
+
+    index: int
+    field: str
+    value: str
+    reason: str
+    actor: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +87,11 @@ class Verdict:
             return None
         named = (finding["index"] for finding in self.findings)
         return min((int(index) for index in named if index is not None), default=None)
+
+    @property
+    def index(self) -> int | None:
+        """Of one receipt: the index of its entry."""
+        return int(self.entries[0]["index"]) if len(self.entries) == 1 else None
 
     def __bool__(self) -> bool:
         return self.ok
@@ -124,6 +154,31 @@ def verify(
     directory, keys = _existing(log), list(keys)
     check = _verify_run if is_run(directory) else _verify
     return check(directory, keys, level)
+
+
+def verify_receipt(receipt: bytes, keys: Iterable[str]) -> Verdict:
+    """Verify a receipt that is at hand as bytes, with no log.
+
+    Parameters
+    ----------
+    receipt : bytes
+        The content of a ``.tlog-proof``.
+    keys : iterable of str
+        Verification keys, each as text in the C2SP form or as the path of a file that holds it;
+        one for each signature line.
+
+    Returns
+    -------
+    Verdict
+        `index` is the entry's, `entries` has it by the log's schema, `text` says it in words.
+    """
+    from cwts import receipts
+
+    texts = (
+        Path(key).read_text(encoding="utf-8").strip() if Path(key).is_file() else key
+        for key in keys
+    )
+    return receipts.verdict_of([("receipt", receipt)], texts)
 
 
 def _verify(log: Path, keys: list[str], level: Literal["roots", "full", "replay"]) -> Verdict:

@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 from cwts._core import (
+    AuditBackpressureError,
     CwtsError,
+    EntryTooLongError,
     InputError,
     LimitsError,
     LogError,
@@ -17,12 +19,15 @@ from cwts._core import (
     PermissionDeniedError,
     ProducerError,
     QueueFullError,
+    RollbackError,
     ScopeError,
     TamperError,
 )
 
 __all__ = [
+    "AuditBackpressureError",
     "CwtsError",
+    "EntryTooLongError",
     "FilesFailedError",
     "InputError",
     "LimitsError",
@@ -32,6 +37,7 @@ __all__ = [
     "PermissionDeniedError",
     "ProducerError",
     "QueueFullError",
+    "RollbackError",
     "ScopeError",
     "TamperError",
 ]

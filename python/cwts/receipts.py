@@ -11,7 +11,7 @@ from typing import Final
 from cwts import _core
 from cwts.audit import Verdict, one_log
 
-__all__ = ["is_receipts", "order_receipts", "receipt", "verify_receipts"]
+__all__ = ["is_receipts", "order_receipts", "receipt", "verdict_of", "verify_receipts"]
 
 SUFFIX: Final = ".tlog-proof"
 _HEAD: Final = b"c2sp.org/tlog-proof@"
@@ -101,7 +101,12 @@ def verify_receipts(path: str | os.PathLike[str], keys: Iterable[str]) -> Verdic
         if len(content) > BYTES_MAX:
             raise _log_error(f"{one}: longer than {BYTES_MAX:,} bytes, so it is no receipt")
         files.append((one.name, content))
-    found = _core.verify_receipts(files, keys)
+    return verdict_of(files, keys)
+
+
+def verdict_of(files: list[tuple[str, bytes]], keys: Iterable[str]) -> Verdict:
+    """Verify receipts that were read, each a name and its content."""
+    found = _core.verify_receipts(files, list(keys))
     return Verdict(
         ok=bool(found["ok"]),
         clean=None,

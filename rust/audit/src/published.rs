@@ -92,6 +92,15 @@ impl<'s> Published<'s> {
         Ok(Receipt { entry: Some(entry), index, proof, note, checkpoint })
     }
 
+    /// The way from an entry to the root over the first `size` entries.
+    pub fn inclusion(&self, index: u64, size: u64) -> Result<Vec<Hash>, PublishedError> {
+        self.within(size)?;
+        if index >= size {
+            return Err(PublishedError::Beyond { what: "entry", asked: index, size });
+        }
+        self.with_tiles(self.checkpoint.size, |tiles| inclusion_proof(tiles, index, size))
+    }
+
     /// That the first `old` entries are the beginning of the first `new`.
     pub fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, PublishedError> {
         self.within(new)?;

@@ -119,6 +119,24 @@ pub enum GatewayError {
         /// Why, and what to do.
         why: String,
     },
+    /// A record that nobody can write.
+    #[error("{0}")]
+    Record(String),
+    /// A record does not fit one entry; nothing was written.
+    #[error("{field}: the entry would have {bytes} bytes, at most {max} fit")]
+    EntryTooLong {
+        /// The text.
+        field: &'static str,
+        /// How long the entry would be.
+        bytes: usize,
+        /// The bound.
+        max: usize,
+    },
+    /// The log has no room for a record; nothing was written.
+    #[error(
+        "the queue to the log is full: nothing was written; try again when the disk has caught up"
+    )]
+    Backpressure,
     /// Used after close.
     #[error("the gateway is closed")]
     Closed,
@@ -148,6 +166,9 @@ impl GatewayError {
             Self::Cancelled => "CANCELLED",
             Self::QueueFull { .. } => "QUEUE_FULL",
             Self::Producer { .. } => "PRODUCER",
+            Self::Record(_) => "RECORD",
+            Self::EntryTooLong { .. } => "ENTRY_TOO_LONG",
+            Self::Backpressure => "AUDIT_BACKPRESSURE",
             Self::Closed => "CLOSED",
         }
     }

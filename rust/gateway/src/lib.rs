@@ -32,6 +32,7 @@ mod oversight;
 mod reader;
 mod receipt;
 mod receipt_words;
+mod records;
 pub mod registers;
 pub mod replay;
 mod request;

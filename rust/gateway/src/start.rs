@@ -46,6 +46,19 @@ impl Gateway {
     /// Bad limits (nothing is created then), a log in use, tampered with or rolled back, a
     /// missing key.
     pub fn open(options: &GatewayOptions) -> Result<Self, GatewayError> {
+        Self::open_with(options, false)
+    }
+
+    /// Opens a log for records alone: a new one needs no limits, and as long as it has none every
+    /// order is refused.
+    ///
+    /// # Errors
+    /// As [`Gateway::open`].
+    pub fn open_records(options: &GatewayOptions) -> Result<Self, GatewayError> {
+        Self::open_with(options, true)
+    }
+
+    fn open_with(options: &GatewayOptions, records_only: bool) -> Result<Self, GatewayError> {
         let parsed = match &options.limits {
             Some((path, text)) => Some((path.as_str(), text.as_slice(), parse_live(path, text)?)),
             None => None,
@@ -64,8 +77,13 @@ impl Gateway {
         };
         let mut gateway = if holds_a_log(dir)? {
             Self::reopen(dir, &keys, options.release)?
+        } else if limits.is_none() && !records_only {
+            return Err(GatewayError::Replay(format!(
+                "{}: there is no log here yet, so a limits file is needed",
+                dir.display()
+            )));
         } else {
-            Self::create(dir, &keys, options, limits)?
+            Self::create(dir, &keys, options)?
         };
         gateway.keys = Some(keys);
         gateway.expires_ns = gateway.engine.changes().next_expiry_ns();
@@ -113,14 +131,7 @@ impl Gateway {
         dir: &Path,
         store: &KeyStore,
         options: &GatewayOptions,
-        limits: Option<(&str, &[u8], &LimitsFile)>,
     ) -> Result<Self, GatewayError> {
-        if limits.is_none() {
-            return Err(GatewayError::Replay(format!(
-                "{}: there is no log here yet, so a limits file is needed",
-                dir.display()
-            )));
-        }
         let salt_source = random_32()?;
         let mut salt = [0; 16];
         salt.copy_from_slice(&salt_source[..16]);

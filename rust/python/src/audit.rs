@@ -105,6 +105,26 @@ pub(crate) fn checkpoint(py: Python<'_>, dir: PathBuf) -> Result<Bound<'_, PyAny
     Ok(to_py(py, &value)?)
 }
 
+/// The way from an entry to the root over the first `size` entries, or over all that are signed.
+#[pyfunction]
+#[pyo3(signature = (dir, index, size=None))]
+pub(crate) fn inclusion(
+    py: Python<'_>,
+    dir: PathBuf,
+    index: u64,
+    size: Option<u64>,
+) -> Result<Bound<'_, PyAny>, Error> {
+    let value = py.detach(|| {
+        with_published(&dir, |log| {
+            let size = size.unwrap_or(log.checkpoint.size);
+            let proof: Vec<String> = log.inclusion(index, size)?.iter().map(base64_hash).collect();
+            let root = base64_hash(&log.root(size)?);
+            Ok(json!({ "index": index, "size": size, "root": root, "proof": proof }))
+        })
+    })?;
+    Ok(to_py(py, &value)?)
+}
+
 /// That the log's first `old` entries are the beginning of its first `new`, as a proof. `kept`, a
 /// checkpoint that somebody kept, is compared with the log's own root of that size.
 #[pyfunction]

@@ -28,6 +28,19 @@ create_exception!(
 );
 create_exception!(cwts._core, LogInUseError, LogError, "Another process holds the log.");
 create_exception!(cwts._core, TamperError, LogError, "The log was changed, or set back.");
+create_exception!(
+    cwts._core,
+    RollbackError,
+    TamperError,
+    "Less is left of the log than was signed, or something else."
+);
+create_exception!(cwts._core, EntryTooLongError, LogError, "A record does not fit one entry.");
+create_exception!(
+    cwts._core,
+    AuditBackpressureError,
+    LogError,
+    "The queue to the log is full; nothing was written."
+);
 create_exception!(cwts._core, PermissionDeniedError, CwtsError, "Who may do what, and with whom.");
 create_exception!(
     cwts._core,
@@ -79,9 +92,8 @@ fn raise(py: Python<'_>, error: &GatewayError) -> PyErr {
         | GatewayError::LimitChange { .. } => LimitsError::new_err(message),
         GatewayError::Log { source, .. } => match source {
             AuditLogError::InUse => LogInUseError::new_err(message),
-            AuditLogError::Tamper { .. } | AuditLogError::Rollback { .. } => {
-                TamperError::new_err(message)
-            }
+            AuditLogError::Tamper { .. } => TamperError::new_err(message),
+            AuditLogError::Rollback { .. } => RollbackError::new_err(message),
             _ => LogError::new_err(message),
         },
         GatewayError::LogFailed { .. } => LogFailedError::new_err(message),
@@ -94,6 +106,9 @@ fn raise(py: Python<'_>, error: &GatewayError) -> PyErr {
         | GatewayError::TooManyLiveOrders { .. } => InputError::new_err(message),
         GatewayError::QueueFull { .. } => QueueFullError::new_err(message),
         GatewayError::Producer { .. } => ProducerError::new_err(message),
+        GatewayError::EntryTooLong { .. } => EntryTooLongError::new_err(message),
+        GatewayError::Backpressure => AuditBackpressureError::new_err(message),
+        GatewayError::Record(_) => LogError::new_err(message),
         GatewayError::Cancelled | GatewayError::Closed => CwtsError::new_err(message),
     };
     // Attributes on a fresh exception object cannot fail but for lack of memory.

@@ -38,6 +38,19 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
+    /// A gateway that is open already, attended from now on.
+    pub(crate) fn of(core: Core, release: ReleaseMode) -> Self {
+        let dir = core.dir().map(PathBuf::from);
+        let switch = core.switch();
+        let inner = Arc::new(Mutex::new(Inner::new(core)));
+        let stop = Arc::new(AtomicBool::new(false));
+        if dir.is_some() {
+            attend(Arc::downgrade(&inner), Arc::clone(&stop));
+        }
+        let waits = release == ReleaseMode::Durable;
+        Self { inner, switch, dir, stop, intake: IntakeHost::default(), waits }
+    }
+
     pub(crate) fn lock(&self) -> Result<MutexGuard<'_, Inner>, GatewayError> {
         lock(&self.inner, &self.switch)
     }
@@ -71,16 +84,7 @@ impl Gateway {
             origin,
             release,
         };
-        let core = py.detach(|| Core::open(&options))?;
-        let switch = core.switch();
-        let inner = Arc::new(Mutex::new(Inner::new(core)));
-        let stop = Arc::new(AtomicBool::new(false));
-        if options.dir.is_some() {
-            attend(Arc::downgrade(&inner), Arc::clone(&stop));
-        }
-        let intake = IntakeHost::default();
-        let waits = release == ReleaseMode::Durable;
-        Ok(Self { inner, switch, dir: options.dir, stop, intake, waits })
+        Ok(Self::of(py.detach(|| Core::open(&options))?, release))
     }
 
     #[getter]

@@ -18,6 +18,7 @@ mod market;
 mod order;
 mod oversight;
 mod producer;
+mod records;
 mod replay;
 mod run;
 mod table;
@@ -29,15 +30,16 @@ mod whatif;
 mod _core {
     #[pymodule_export]
     use crate::audit::{
-        checkpoint, consistency, order_receipts, read_entries, receipt, unpack, verify,
+        checkpoint, consistency, inclusion, order_receipts, read_entries, receipt, unpack, verify,
         verify_receipts, write_tlog,
     };
     #[pymodule_export]
     use crate::decision::Decision;
     #[pymodule_export]
     use crate::error::{
-        CwtsError, InputError, LimitsError, LogError, LogFailedError, LogInUseError,
-        PermissionDeniedError, ProducerError, QueueFullError, ScopeError, TamperError,
+        AuditBackpressureError, CwtsError, EntryTooLongError, InputError, LimitsError, LogError,
+        LogFailedError, LogInUseError, PermissionDeniedError, ProducerError, QueueFullError,
+        RollbackError, ScopeError, TamperError,
     };
     #[pymodule_export]
     use crate::events::{Events, append_again, read_events};
@@ -76,6 +78,8 @@ mod _core {
     };
     #[pymodule_export]
     use crate::producer::Producer;
+    #[pymodule_export]
+    use crate::records::{append_amend, append_note, open_records};
     #[pymodule_export]
     use crate::replay::{Replay, asset_class, generate, profiles};
     #[pymodule_export]
