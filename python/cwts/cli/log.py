@@ -10,7 +10,15 @@ import click
 
 from cwts import audit
 from cwts.cli.log_keys import key_of, vkey_option
-from cwts.cli.log_read import checkpoint, consistency, receipt, show, tail, unpack
+from cwts.cli.log_read import (
+    checkpoint,
+    consistency,
+    receipt,
+    show,
+    tail,
+    unpack,
+    verify_page,
+)
 from cwts.cli.output import FOUND_WRONG, json_option, one_line, write_json
 
 __all__ = ["log"]
@@ -124,5 +132,5 @@ def _sentence(finding: dict[str, Any]) -> str:
     return one_line(str(finding["text"]))
 
 
-for _command in (receipt, consistency, checkpoint, show, tail, unpack):
+for _command in (receipt, verify_page, consistency, checkpoint, show, tail, unpack):
     log.add_command(_command)

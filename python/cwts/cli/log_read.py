@@ -1,4 +1,4 @@
-"""`cwts log receipt|consistency|checkpoint|show|tail|unpack`: what a log holds, and its proofs."""
+"""`cwts log receipt|verify-page|consistency|checkpoint|show|tail|unpack`: reading, proofs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cwts import _core, audit, receipts
 from cwts.cli.log_keys import key_of, vkey_option
 from cwts.cli.output import FOUND_WRONG, json_option, one_line, write_json
 
-__all__ = ["checkpoint", "consistency", "receipt", "show", "tail", "unpack"]
+__all__ = ["checkpoint", "consistency", "receipt", "show", "tail", "unpack", "verify_page"]
 
 #: Entries that `show` and `tail` read at once.
 _ENTRIES_MAX: Final = 65_536
@@ -78,6 +78,21 @@ def receipt(
     noun = "receipt" if len(files) == 1 else "receipts"
     click.echo(f"{len(files)} {noun} written to {output}")
     click.echo(f"verify: cwts log verify {output} --vkey KEY")
+
+
+@click.command("verify-page")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+@json_option
+def verify_page(*, output: Path, as_json: bool) -> None:
+    """Write a page that checks a receipt in a browser, offline: open it, drop the receipt on it."""
+    from cwts.verify_page import verify_page as page
+
+    with output.open("x", encoding="utf-8") as file:
+        file.write(page())
+    if as_json:
+        write_json({"output": str(output)})
+    else:
+        click.echo(f"page written to {output}: open it in a browser, and drop a receipt on it")
 
 
 @click.command()

@@ -351,6 +351,12 @@ pub(crate) fn unpack(py: Python<'_>, dir: PathBuf, output: PathBuf) -> Result<u6
     Ok(size)
 }
 
+/// The layouts of all entries as JSON, as entry 0 of a log of this version has them.
+#[pyfunction]
+pub(crate) fn entry_schema() -> String {
+    cwts_types::schema_json()
+}
+
 /// Writes a plain tlog-tiles log over these entries, signed under this seed, and gives its key:
 /// what other people's verifiers are asked about, at sizes that no gateway's log has.
 #[pyfunction]

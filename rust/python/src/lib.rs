@@ -30,8 +30,8 @@ mod whatif;
 mod _core {
     #[pymodule_export]
     use crate::audit::{
-        checkpoint, consistency, inclusion, order_receipts, read_entries, receipt, unpack, verify,
-        verify_receipts, write_tlog,
+        checkpoint, consistency, entry_schema, inclusion, order_receipts, read_entries, receipt,
+        unpack, verify, verify_receipts, write_tlog,
     };
     #[pymodule_export]
     use crate::decision::Decision;
