@@ -69,6 +69,7 @@ def test_what_the_package_needs_is_there(wheel: Path) -> None:
         "cli/app.py",
     }
     wanted |= {"defaults/starter.toml", "defaults/first_order.py.in", "schemas/replay-v1.json"}
+    wanted |= {"pages/verify.html"}
     assert {f"cwts/{name}" for name in wanted} <= found
     assert any(name.endswith("/licenses/LICENSE") for name in found)
 
