@@ -191,6 +191,7 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     note = ask("append_note", lambda: core.append_note(records, "a note", "anna"))
     ask("append_amend", lambda: core.append_amend(records, note, "text", "b", "typo", "anna"))
     records.close()
+    about_columns(log, ask)
     proof = ask("receipt", lambda: core.receipt(log, 1))
     (vkey,) = [row["body"]["log_vkey"] for row in rows if row["type"] == "GENESIS"]
     ask("verify_receipts", lambda: core.verify_receipts([("r", proof)], [vkey]))
@@ -288,6 +289,20 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
         lambda: core.request_halt(log, "firmm", reason="", actor="a"),
     )
     return out
+
+
+def about_columns(log: str, ask: Callable[[str, Callable[[], object]], Any]) -> None:
+    """A run of entries, and the proof that it is whole."""
+    core = _core
+    raw = ask("entries_raw", lambda: core.entries_raw(log, 1, 5, 1 << 20))
+    ask("decode_columns", lambda: core.decode_columns(core.schema(), *raw[:2], b"\x2d"))
+    proof = ask("range_proof", lambda: core.range_proof(log, 1, 5))
+    ask("check_note", lambda: core.check_note(proof["checkpoint"].encode(), []))
+    parts = (proof[part] for part in ("left", "subtrees", "right"))
+    check = ask("RangeCheck.__new__", lambda: core.RangeCheck(1, 5, proof["size"], *parts))
+    ask("RangeCheck.rows", lambda: check.rows(*raw))
+    for name in ("root", "next_index", "complete"):
+        ask(f"RangeCheck.{name}", lambda name=name: getattr(check, name))
 
 
 def about_soft_blocks(root: Path, ask: Callable[[str, Callable[[], object]], Any]) -> None:

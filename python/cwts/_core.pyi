@@ -24,6 +24,7 @@ __all__ = [
     "Producer",
     "ProducerError",
     "QueueFullError",
+    "RangeCheck",
     "Replay",
     "RollbackError",
     "ScopeError",
@@ -40,11 +41,14 @@ __all__ = [
     "asset_class",
     "cancels_after",
     "check_limits",
+    "check_note",
     "check_run",
     "checkpoint",
     "consistency",
     "controls",
     "decision_stream",
+    "decode_columns",
+    "entries_raw",
     "entry_schema",
     "explain",
     "fold",
@@ -63,6 +67,7 @@ __all__ = [
     "override_order",
     "profiles",
     "propose_limits",
+    "range_proof",
     "read_entries",
     "read_events",
     "receipt",
@@ -265,6 +270,27 @@ class Follower:
     def status(self) -> dict[str, Any]: ...
 
 @final
+class RangeCheck:
+    """Compares rows with the proof of their range; the hashes are base64, as in a manifest."""
+
+    def __new__(
+        cls,
+        first: int,
+        end: int,
+        size: int,
+        left: list[str],
+        subtrees: list[str],
+        right: list[str],
+    ) -> RangeCheck: ...
+    @property
+    def root(self) -> str | None: ...
+    @property
+    def next_index(self) -> int: ...
+    @property
+    def complete(self) -> bool: ...
+    def rows(self, data: bytes, offsets: bytes, hashes: bytes) -> list[tuple[str, int, int]]: ...
+
+@final
 class Producer:
     """Made by `Gateway.producer`, never directly."""
 
@@ -430,6 +456,12 @@ def consistency(
 def explain(dir: str, order_id: int) -> dict[str, Any]: ...
 def registers(dir: str, kinds: list[str]) -> list[dict[str, Any]]: ...
 def order_receipts(dir: str, order_id: int) -> list[tuple[str, bytes]]: ...
+def entries_raw(dir: str, first: int, end: int, bytes_max: int) -> tuple[bytes, bytes, bytes]: ...
+def range_proof(dir: str, first: int, end: int) -> dict[str, Any]: ...
+def check_note(note: bytes, keys: list[str]) -> dict[str, Any]: ...
+def decode_columns(
+    schema: str, data: bytes, offsets: bytes, codes: bytes
+) -> dict[int, tuple[str, bytes, dict[str, tuple[str, bytes, bytes]]]]: ...
 def read_entries(dir: str, first: int, end: int) -> list[dict[str, Any]]: ...
 def receipt(dir: str, index: int, *, all_lines: bool = False) -> bytes: ...
 def fold(

@@ -18,6 +18,7 @@ __all__ = [
     "Verdict",
     "averify",
     "explain",
+    "export",
     "log_directory",
     "registers",
     "status",
@@ -130,13 +131,13 @@ def verify(
     log : path-like
         The log's directory, or a run's that holds ``log/``. It is only read. Of a run of several
         files all logs are verified, and the root over them. A plain C2SP tlog-tiles directory, of
-        whatever maker, is verified too: checkpoint, tiles, entry bundles. A ``.tlog-proof`` file
-        or a folder of them is verified by itself.
+        whatever maker, is verified too: checkpoint, tiles, entry bundles. A ``.tlog-proof`` file,
+        a folder of them, or an export's folder or Parquet file is verified by itself.
     keys : iterable of str
         Verification keys in the C2SP form. Without one the log's own ``log.vkey`` is used: that
         proves that the log is consistent, and not who wrote it. A run's own key checks its logs
-        too: one key has signed all of them, each under its own name. A receipt needs one. Keys of
-        a committee or of witnesses may stand beside the log's: each must have signed.
+        too: one key has signed all of them, each under its own name. A receipt or an export needs
+        one. Keys of a committee or of witnesses may stand beside the log's: each must have signed.
     level : {"full", "roots", "replay"}
         ``"roots"`` checks signatures and the stored tree only. ``"replay"`` also makes every
         decision again, from the entries before it and the limits in force, and compares it bit
@@ -147,10 +148,12 @@ def verify(
     LogError
         The directory is not a log.
     """
-    from cwts import receipts
+    from cwts import _export_verify, receipts
 
     if receipts.is_receipts(Path(log)):
         return receipts.verify_receipts(log, keys)
+    if _export_verify.is_export(Path(log)):
+        return _export_verify.verify_export(log, keys)
     directory, keys = _existing(log), list(keys)
     check = _verify_run if is_run(directory) else _verify
     return check(directory, keys, level)
@@ -318,6 +321,14 @@ def dated(register: dict[str, Any]) -> dict[str, Any]:
     if "day_ends_ns" in register["fields"]:
         out["fields"] = ["day", *register["fields"]]
     return out
+
+
+def export(log: str | os.PathLike[str], output: str | os.PathLike[str], **options: Any) -> Any:
+    """Write a log's views as files, and a manifest that proves them complete: `_export.export`."""
+    # Here, or a halt from a shell would wait for it.
+    from cwts._export import export as write
+
+    return write(log, output, **options)
 
 
 def _authenticated(log: Path, keys: Iterable[str]) -> dict[str, Any]:

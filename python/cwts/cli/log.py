@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import click
 
 from cwts import audit
+from cwts.cli.log_export import export
 from cwts.cli.log_keys import key_of, vkey_option
 from cwts.cli.log_read import (
     checkpoint,
@@ -60,8 +61,8 @@ def verify(
     """Check every byte of every file of the log in DIRECTORY; nothing is written.
 
     Of a run of several files, all its logs and the root over them. A plain tlog-tiles directory
-    of another maker, a receipt (.tlog-proof), or a folder of receipts is verified too; a receipt
-    needs a key, and no log.
+    of another maker, a receipt (.tlog-proof), a folder of receipts, or an export's folder or
+    Parquet file is verified too; a receipt or an export needs a key, and no log.
 
     Exit code 0: intact. 1: the first broken entry is named. 2: not a log.
     """
@@ -78,7 +79,8 @@ def verify(
 
 def _show(verdict: audit.Verdict, level: str, seconds: float) -> None:
     if verdict.ok and verdict.text:
-        what = f"{len(verdict.entries):,} receipts proved without the log"
+        what = f"{len(verdict.entries):,} receipts" if verdict.entries else "an export"
+        what += " proved without the log"
         click.echo(f"{_ok(verdict)}: {what}, {seconds:.2f} s")
     elif verdict.ok:
         depth = _DEPTH[level]
@@ -103,7 +105,7 @@ def _show(verdict: audit.Verdict, level: str, seconds: float) -> None:
         click.echo(f"  {one_line(sentence)}")
     click.echo(f"  origin       {one_line(verdict.origin) or 'none'}")
     click.echo(f"  root         {verdict.root or 'none'}")
-    if verdict.entries or (verdict.findings and verdict.clean is None and not verdict.size):
+    if verdict.text or (verdict.findings and verdict.clean is None and not verdict.size):
         _listed(verdict)
         return
     closed = "yes" if verdict.clean else "no: it is written, or was cut off"
@@ -132,5 +134,5 @@ def _sentence(finding: dict[str, Any]) -> str:
     return one_line(str(finding["text"]))
 
 
-for _command in (receipt, verify_page, consistency, checkpoint, show, tail, unpack):
+for _command in (receipt, verify_page, consistency, checkpoint, show, tail, unpack, export):
     log.add_command(_command)

@@ -16,6 +16,7 @@ pub mod merkle;
 pub mod note;
 mod plain;
 mod published;
+pub mod range;
 pub mod receipt;
 mod recovery;
 pub mod storage;

@@ -13,6 +13,7 @@ use crate::frame::{
 };
 use crate::merkle::{Hash, ProofError, consistency_proof, inclusion_proof, leaf_hash, root_at};
 use crate::note::{Checkpoint, NOTE_BYTES_MAX, Note, NoteError};
+use crate::range::{RangeProof, range_proof};
 use crate::receipt::Receipt;
 use crate::storage::{Storage, StorageError};
 use crate::tile::{TILE_BYTES, TILE_WIDTH, TileId, TileReader, hashes_of};
@@ -105,6 +106,13 @@ impl<'s> Published<'s> {
     pub fn consistency(&self, old: u64, new: u64) -> Result<Vec<Hash>, PublishedError> {
         self.within(new)?;
         self.with_tiles(self.checkpoint.size, |tiles| consistency_proof(tiles, old, new))
+    }
+
+    /// That the entries `first..end` are whole: the hashes around and over them.
+    pub fn range(&self, first: u64, end: u64) -> Result<RangeProof, PublishedError> {
+        let size = self.checkpoint.size;
+        self.within(end)?;
+        self.with_tiles(size, |tiles| range_proof(tiles, first, end, size))
     }
 
     /// The root over the first `size` entries.

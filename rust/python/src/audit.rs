@@ -202,7 +202,7 @@ pub(crate) fn read_entries(
 }
 
 /// Reads a published log; a live one may replace files while it is read, and is read again then.
-fn with_published<T>(
+pub(crate) fn with_published<T>(
     dir: &Path,
     mut read: impl FnMut(&Published<'_>) -> Result<T, PublishedError>,
 ) -> Result<T, GatewayError> {

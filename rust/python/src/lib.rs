@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod columns;
 mod convert;
 mod decision;
 mod desk;
@@ -33,6 +34,8 @@ mod _core {
         checkpoint, consistency, entry_schema, inclusion, order_receipts, read_entries, receipt,
         unpack, verify, verify_receipts, write_tlog,
     };
+    #[pymodule_export]
+    use crate::columns::{RangeCheck, check_note, decode_columns, entries_raw, range_proof};
     #[pymodule_export]
     use crate::decision::Decision;
     #[pymodule_export]
