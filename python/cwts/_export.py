@@ -22,7 +22,18 @@ from cwts import _core, _views
 from cwts.audit import one_log
 from cwts.errors import input_error
 
-__all__ = ["FORMATS", "MANIFEST", "Format", "export", "manifest_bytes", "nanoseconds_of", "written"]
+__all__ = [
+    "FORMATS",
+    "MANIFEST",
+    "Format",
+    "digest",
+    "export",
+    "hex_text",
+    "manifest_bytes",
+    "nanoseconds_of",
+    "neutral",
+    "written",
+]
 
 Format = Literal["parquet", "csv", "jsonl"]
 FORMATS: Final = ("parquet", "csv", "jsonl")
@@ -253,13 +264,14 @@ def _spelled(table: Any, name: str, form: str) -> Any:
         text = table["utc_ns"].cast(pa.timestamp("ns")).cast(pa.string())
         return _joined(_replaced(text, " ", "T"), "", "Z")
     if pa.types.is_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        return _hex(column)
+        return hex_text(column)
     if form == "csv" and pa.types.is_string(kind):
-        return _neutral(column)
+        return neutral(column)
     return column.cast(pa.string()) if form == "csv" or str(kind) in _WIDE else column
 
 
-def _neutral(column: Any) -> Any:
+def neutral(column: Any) -> Any:
+    """Put an apostrophe before text that a spreadsheet would run (CWE-1236)."""
     import pyarrow.compute as pc
 
     pa = _views.arrow()
@@ -267,7 +279,7 @@ def _neutral(column: Any) -> Any:
     return pc.if_else(risky, pc.binary_join_element_wise(pa.scalar("'"), column, ""), column)
 
 
-def _hex(column: Any) -> Any:
+def hex_text(column: Any) -> Any:
     """Give bytes as lower-case hex; whole buffers at once."""
     pa = _views.arrow()
     import numpy as np

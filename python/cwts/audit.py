@@ -20,6 +20,7 @@ __all__ = [
     "explain",
     "export",
     "log_directory",
+    "query",
     "registers",
     "status",
     "trigger_counts",
@@ -329,6 +330,13 @@ def export(log: str | os.PathLike[str], output: str | os.PathLike[str], **option
     from cwts._export import export as write
 
     return write(log, output, **options)
+
+
+def query(log: str | os.PathLike[str], sql: str, **options: Any) -> Any:
+    """Run one SELECT over a log's views and give DuckDB's relation: `_query.query`."""
+    from cwts._query import query as run
+
+    return run(log, sql, **options)
 
 
 def _authenticated(log: Path, keys: Iterable[str]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from cwts.cli.log_read import (
     unpack,
     verify_page,
 )
+from cwts.cli.log_query import query
+from cwts.cli.log_read import checkpoint, consistency, receipt, show, tail, unpack
 from cwts.cli.output import FOUND_WRONG, json_option, one_line, write_json
 
 __all__ = ["log"]
@@ -134,5 +136,5 @@ def _sentence(finding: dict[str, Any]) -> str:
     return one_line(str(finding["text"]))
 
 
-for _command in (receipt, verify_page, consistency, checkpoint, show, tail, unpack, export):
+for _command in (receipt, verify_page, consistency, checkpoint, show, tail, unpack, export, query):
     log.add_command(_command)
