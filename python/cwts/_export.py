@@ -40,7 +40,7 @@ FORMATS: Final = ("parquet", "csv", "jsonl")
 MANIFEST: Final = "manifest.json"
 SCHEMA: Final = "cwts/export/v1"
 #: Types whose texts may name people.
-PERSONAL: Final = ("REGISTER", "ALIAS", "NOTE")
+PERSONAL: Final = ("REGISTER", "ALIAS", "NOTE", "AMEND", "ACCESS")
 #: What a spreadsheet takes for the start of a formula, or to strip before one.
 _FORMULA: Final = "^[=+@\\-\t\r\n＝＋－＠]"  # noqa: RUF001 - full-width forms are meant
 #: Types that readers of JSON round.
@@ -63,9 +63,10 @@ def export(
     """Write a log's views as files, with a manifest that proves them complete.
 
     A file for each view that has rows: ``entries`` (all of the range), ``orders``, ``decisions``,
-    ``execs``, ``limits``, ``kills``, ``overrides``, ``alerts``, ``clock``, ``registers``,
-    ``aliases``. Each row has ``index``, ``utc``, ``leaf_hash`` and ``entry``, the entry's bytes,
-    beside its fields. `verify` checks the folder without the log; docs/export.md has the fields.
+    ``execs``, ``limits``, ``kills``, ``overrides``, ``alerts``, ``denials``, ``gaps``, ``opens``,
+    ``clock``, ``registers``, ``aliases``. Each row has ``index``, ``utc``, ``leaf_hash`` and
+    ``entry``, the entry's bytes, beside its fields. `verify` checks the folder without the log;
+    docs/export.md has the fields.
 
     Parameters
     ----------

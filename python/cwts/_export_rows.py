@@ -96,7 +96,7 @@ def _batches(path: Path, form: str, view: str) -> Generator[Any]:
     if form == "parquet":
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False) as file:
             yield from file.iter_batches(batch_size=_views.RUN_ENTRIES_MAX)
     elif form == "csv":
         import pyarrow.csv as pc_csv
@@ -112,7 +112,7 @@ def _batches(path: Path, form: str, view: str) -> Generator[Any]:
         import pyarrow.json as pj
 
         parse = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
-        read = pj.ReadOptions(block_size=_BLOCK_BYTES, use_threads=True)
+        read = pj.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False)
         with pj.open_json(path, read, parse) as reader:
             yield from reader
 

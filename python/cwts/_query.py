@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from cwts import _core, _views
@@ -15,7 +16,7 @@ from cwts._export import hex_text, nanoseconds_of, neutral
 from cwts.audit import one_log
 from cwts.errors import input_error
 
-__all__ = ["SQL_BYTES_MAX", "json_rows", "query", "rows_of", "text_table"]
+__all__ = ["SQL_BYTES_MAX", "json_rows", "query", "rows_after", "rows_of", "text_table", "views"]
 
 #: The longest SQL text.
 SQL_BYTES_MAX: Final = 65_535
@@ -60,8 +61,8 @@ def query(
         proved by reading: `verify` does that.
     sql : str
         One SELECT over ``entries``, ``orders``, ``decisions``, ``violations``, ``execs``,
-        ``limits``, ``kills``, ``overrides``, ``alerts``, ``clock``, ``registers``, ``aliases``;
-        docs/query.md has their columns. At most 65,535 bytes.
+        ``limits``, ``kills``, ``overrides``, ``alerts``, ``denials``, ``gaps``, ``opens``,
+        ``clock``, ``registers``, ``aliases``; docs/query.md has the columns. At most 65,535 bytes.
     start, end : int or str, optional
         As for `export`: only the smallest range of indices that covers this time is read.
     memory : str
@@ -136,29 +137,57 @@ def _one_select(duckdb: Any, connection: Any, sql: str) -> str:
 
 def _tables(log: str, sql: str, start: int | str | None, end: int | str | None) -> dict[str, Any]:
     """Derive the views that the text names; the others are there without rows."""
-    pa = _views.arrow()
-    schema = _views.schema_text(log)
     # A name in a text or a comment costs memory and no more.
     words = {word.lower() for word in re.findall(r"\w+", sql)}
     named = {view for view in _views.VIEWS if view in words}
     if _VIOLATIONS in words:
         named.add("decisions")
-    size = int(_core.checkpoint(log)["size"])
+    tables = views(log, named, start, end)
+    return tables | {_VIOLATIONS: _views.violations(tables["decisions"])}
+
+
+def views(
+    log: str | os.PathLike[str],
+    named: Iterable[str],
+    start: int | str | None = None,
+    end: int | str | None = None,
+) -> dict[str, Any]:
+    """Derive these views of a log as Arrow tables; the others come without rows.
+
+    Raises
+    ------
+    InputError
+        A time is none, pyarrow is not installed, or an entry is not by the log's schema.
+    """
+    pa, source, named = _views.arrow(), os.fspath(one_log(log)), set(named)
+    schema = _views.schema_text(source)
+    size = int(_core.checkpoint(source)["size"])
     bounds = (nanoseconds_of(start, "start"), nanoseconds_of(end, "end"))
-    first, behind = _views.time_range(log, size, *bounds) if named else (0, 0)
+    first, behind = _views.time_range(source, size, *bounds) if named else (0, 0)
     parts: dict[str, list[Any]] = {view: [] for view in _views.VIEWS}
-    for run in _views.runs(log, first, behind):
+    for run in _views.runs(source, first, behind):
         for view in named:
             try:
                 parts[view].append(_views.derive(schema, run, view))
             except ValueError as error:
                 why = f"entries {run.first} to {run.end - 1}: {error}; `cwts log verify` says more"
                 raise input_error(why) from None
-    tables = {
+    return {
         view: pa.concat_tables([_views.layout(schema, view).empty_table(), *held])
         for view, held in parts.items()
     }
-    return tables | {_VIOLATIONS: _views.violations(tables["decisions"])}
+
+
+def rows_after(tables: Mapping[str, Any], setup: str, sql: str) -> Any:
+    """Run our own SQL over tables, after statements that prepare it, and give its rows."""
+    pa, connection = _views.arrow(), _duckdb().connect(":memory:")
+    names = _core.controls()
+    controls = {key: pa.array([row[key] for row in names]) for key in ("bit", "name")}
+    for name, table in (dict(tables) | {"controls": pa.table(controls)}).items():
+        connection.register(name, table)
+    for statement in (*_SETTINGS, *([setup] if setup else [])):
+        connection.execute(statement)
+    return connection.sql(sql).to_arrow_table()
 
 
 def _said(error: Exception) -> str:

@@ -28,6 +28,9 @@ VIEWS: Final[Mapping[str, tuple[str, ...]]] = {
     "kills": ("KILL", "RESUME"),
     "overrides": ("OVERRIDE",),
     "alerts": ("ALERT",),
+    "denials": ("RELEASE_DENIED",),
+    "gaps": ("GAP",),
+    "opens": ("GENESIS", "CLOSE", "RECOVERY"),
     "clock": ("CLOCK",),
     "registers": ("REGISTER",),
     "aliases": ("ALIAS",),
@@ -57,6 +60,7 @@ _WORDS: Final[Mapping[tuple[str, str], Mapping[int, str]]] = {
     ("LIMIT_PROPOSE", "direction"): {1: "tighten", 2: "raise"},
     ("KILL", "state"): {1: "REDUCE_ONLY", 2: "HALTED"},
     ("ALERT", "kind"): {1: "violated", 2: "overridden", 3: "stage", 4: "in_out"},
+    ("RECOVERY", "cause"): {1: "torn_tail", 2: "no_close"},
     ("ALIAS", "kind"): {1: "ClOrdID", 2: "OrderID", 3: "ExecID", 4: "TradeID"},
     ("REGISTER", "kind"): {
         1: "desk",

@@ -13,6 +13,7 @@ from cwts import _core
 
 __all__ = [
     "REGISTERS",
+    "REPORTS",
     "Amend",
     "Note",
     "Verdict",
@@ -22,6 +23,7 @@ __all__ = [
     "log_directory",
     "query",
     "registers",
+    "reports",
     "status",
     "trigger_counts",
     "verify",
@@ -30,6 +32,8 @@ __all__ = [
 
 #: The registers that `registers` gives, in its order.
 REGISTERS: Final = ("limits", "kills", "triggers")
+#: The reports that `reports` gives.
+REPORTS: Final = ("orders", "overrides", "clock", "annual", "cat", "rts24")
 
 
 @dataclass(frozen=True)
@@ -330,6 +334,19 @@ def export(log: str | os.PathLike[str], output: str | os.PathLike[str], **option
     from cwts._export import export as write
 
     return write(log, output, **options)
+
+
+def reports(
+    log: str | os.PathLike[str], *kinds: str, keys: Iterable[str] = ()
+) -> list[dict[str, Any]]:
+    """Give reports of a log order by order, each column with its rule: `_answers.reports`.
+
+    Each is an object of ``kind``, ``columns`` (field, rule, source), ``notes``, ``log``,
+    ``authenticated``, ``how`` and ``table``, an Arrow table; `cat` has ``events``, a table each.
+    """
+    from cwts._answers import reports as give
+
+    return give(log, kinds or REPORTS, keys)
 
 
 def query(log: str | os.PathLike[str], sql: str, **options: Any) -> Any:

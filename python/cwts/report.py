@@ -20,6 +20,7 @@ from cwts._report.verdict import findings, headline, labels_found
 
 __all__ = [
     "PAGE_BYTES_MAX",
+    "answers_html",
     "registers_html",
     "report_fragment",
     "report_html",
@@ -98,6 +99,48 @@ def registers_html(found: Sequence[Mapping[str, Any]]) -> str:
     run = {"registers": by_kind}
     shown = [section for section in _REGISTERS if section.anchor in by_kind]
     first = found[0] if found else {}
+    top = _log_verdict(first)
+    for rows_max in (500, *_ROWS):
+        body = _sections(run, shown, {}, rows_max)
+        page = _document("registers", "registers", "cwts/report", shown, top + body)
+        if len(page.encode()) <= PAGE_BYTES_MAX:
+            break
+    return page
+
+
+def answers_html(found: Mapping[str, Any]) -> str:
+    """Build the page of one report: its rows, and each column with its rule and source.
+
+    Parameters
+    ----------
+    found : Mapping
+        What `cwts.audit.reports` gives for one kind.
+
+    Returns
+    -------
+    str
+        A whole HTML document of at most `PAGE_BYTES_MAX` bytes as UTF-8, as inert as a run's.
+    """
+    from cwts._report import answers
+
+    kind = text.plain(found.get("kind"), 24)
+    shown = [
+        _Section("rows", f"Report: {kind}", "The first rows; CSV and JSON have all.",
+                 answers.rows),
+        _Section("columns", "Columns", "Which rule asks for each, and what it was read from.",
+                 answers.columns),
+        _Section("notes", "Notes", "", answers.notes),
+    ]  # fmt: skip
+    for rows_max in (500, *_ROWS):
+        body = _log_verdict(found) + _sections(found, shown, {}, rows_max)
+        page = _document(kind, "report", "cwts/report", shown, body)
+        if len(page.encode()) <= PAGE_BYTES_MAX:
+            break
+    return page
+
+
+def _log_verdict(first: Mapping[str, Any]) -> str:
+    """Which log, and whether it was verified."""
     log = text.mapping(first.get("log"))
     level = "good" if first.get("authenticated") is True else "warn"
     words = "Verified" if level == "good" else "Not verified"
@@ -105,16 +148,10 @@ def registers_html(found: Sequence[Mapping[str, Any]]) -> str:
         f"Log {text.plain(log.get('origin'), 120)}, {text.count(log.get('entries'))} entries: "
         f"{text.plain(first.get('how'), 300)}."
     )
-    top = (
+    return (
         f'<div class="verdict {level}" role="status"><h2>{words}</h2>'
         f"<p>{text.esc(lead, 600)}</p></div>"
     )
-    for rows_max in (500, *_ROWS):
-        body = _sections(run, shown, {}, rows_max)
-        page = _document("registers", "registers", "cwts/report", shown, top + body)
-        if len(page.encode()) <= PAGE_BYTES_MAX:
-            break
-    return page
 
 
 def write_report(run: Mapping[str, Any], path: str | os.PathLike[str]) -> int:

@@ -131,7 +131,7 @@ def test_a_register_is_a_csv_that_no_spreadsheet_runs(desk: Desk) -> None:
     assert "LIMIT_PROPOSE" in rows[1]["sources"]
     assert rows[0]["proposed_by"] == ""
     told(desk, "--format", "csv", code=2)
-    told(desk, "--kind", "orders", code=2)
+    told(desk, "--kind", "nothing", code=2)
 
 
 def test_tables_and_page_say_what_the_records_say(desk: Desk) -> None:

@@ -11,6 +11,7 @@ import click
 from cwts import audit
 from cwts.cli.log_export import export
 from cwts.cli.log_keys import key_of, vkey_option
+from cwts.cli.log_query import query
 from cwts.cli.log_read import (
     checkpoint,
     consistency,
@@ -20,8 +21,6 @@ from cwts.cli.log_read import (
     unpack,
     verify_page,
 )
-from cwts.cli.log_query import query
-from cwts.cli.log_read import checkpoint, consistency, receipt, show, tail, unpack
 from cwts.cli.output import FOUND_WRONG, json_option, one_line, write_json
 
 __all__ = ["log"]

@@ -35,8 +35,8 @@ def query(
     """Run one SELECT over the views of the log in DIRECTORY; nothing is written, nothing proved.
 
     Views: entries, orders, decisions, violations (a row a violated control), execs, limits, kills,
-    overrides, alerts, clock, registers, aliases. `describe orders` gives the columns of one. For
-    instance: "select control, count(*) from violations group by all".
+    overrides, alerts, denials, gaps, opens, clock, registers, aliases; `describe orders` gives the
+    columns of one. For instance: "select control, count(*) from violations group by all".
     """
     if as_csv and as_json:
         raise click.UsageError("--csv and --json: pass one")

@@ -66,10 +66,12 @@ _COLUMNS: Final[Mapping[str, tuple[tuple[str, str], ...]]] = {
 @click.option(
     "--kind",
     "kinds",
-    type=click.Choice(audit.REGISTERS),
+    type=click.Choice([*audit.REGISTERS, *audit.REPORTS]),
     multiple=True,
     help="limits: versions, and who asked for and agreed to each. kills: holds, and who lifted "
-    "them. triggers: refusals by control and trading day. Default: all of them.",
+    "them. triggers: refusals by control and trading day. Default: these three. orders: each "
+    "order's life. overrides: what two people let pass. clock: distance from UTC. annual: what a "
+    "yearly review reads. cat, rts24: events by those columns; these need cwts[analytics].",
 )
 @click.option(
     "--format",
@@ -106,7 +108,14 @@ def report(
     kinds = tuple(dict.fromkeys(kinds))
     if form == "csv" and len(kinds) != 1:
         raise click.UsageError("--format csv takes one --kind: each has columns of its own")
-    found = audit.registers(directory, *kinds, keys=[key_of(text) for text in vkeys])
+    keys = [key_of(text) for text in vkeys]
+    asked = [kind for kind in kinds if kind in audit.REPORTS]
+    if asked and len(kinds) > 1:
+        raise click.UsageError(f"--kind {asked[0]} is a report of its own: pass it alone")
+    if asked:
+        _answer(audit.reports(directory, *asked, keys=keys)[0], form, output)
+        return
+    found = audit.registers(directory, *kinds, keys=keys)
     if form == "text":
         _show(found, output)
         return
@@ -130,6 +139,41 @@ def report(
 
     with whole_file(output) as place:
         place.write_text(made, encoding="utf-8", newline="")
+
+
+def _answer(found: dict[str, Any], form: str, output: Path | None) -> None:
+    """Write a report that is SQL over the log; beside a CSV its columns with rule and source."""
+    from cwts.cli import report_answers
+
+    beside = None
+    if form == "text":
+        made = report_answers.show(found, output)
+        if output is None:
+            return
+    elif form == "json":
+        if output is None:
+            write_json(report_answers.json_of(found))
+            return
+        import json
+
+        made = json.dumps(report_answers.json_of(found), indent=1) + "\n"
+    elif form == "csv":
+        made, beside = report_answers.csv_files(found)
+    else:
+        from cwts.report import answers_html
+
+        made = answers_html(found)
+    if output is None:
+        click.echo(made, nl=False)
+        return
+    from cwts._outputs import whole_file
+
+    files = {output: made}
+    if beside is not None:
+        files[output.with_suffix(".columns.csv")] = beside
+    for path, content in files.items():
+        with whole_file(path) as place:
+            place.write_text(content, encoding="utf-8", newline="")
 
 
 def _csv(register: Mapping[str, Any]) -> str:
