@@ -7,6 +7,7 @@
 
 pub mod bundle;
 pub mod consent;
+pub mod crash;
 mod error;
 pub mod frame;
 pub mod holds;

@@ -9,7 +9,8 @@ use cwts_types::RecoveryCause;
 use crate::bundle::{BundleId, last_bundle};
 use crate::error::{LogError, VisitError};
 use crate::frame::{
-    Entries, Frame, FrameHeader, Window, find_later_frame, nonzero_end, parse_segment_name,
+    Entries, Frame, FrameHeader, SEGMENT_DIRECTORY, Window, find_later_frame, nonzero_end,
+    parse_segment_name,
 };
 use crate::keys::Keys;
 use crate::merkle::Hash;
@@ -78,6 +79,7 @@ impl<S: Storage> Writer<S> {
             head_found: false,
             repairs: Repairs::default(),
             frames: 0,
+            last_frame: None,
         };
         let end = writer.walk_segments(&segments, &mut walk, visit)?;
         if writer.durable_size == 0 {
@@ -86,7 +88,10 @@ impl<S: Storage> Writer<S> {
         signed.check(&walk, writer.durable_size)?;
 
         // From here on files change: everything that could refuse the log has been looked at.
+        // Room behind CLOSE was made for a frame that never came.
+        let at_end = writer.segment.position == writer.segment.zeroed;
         let clean = end.cut_bytes == 0
+            && (at_end && writer.segment.position > 0)
             && signed
                 .wal_head
                 .as_ref()
@@ -96,6 +101,9 @@ impl<S: Storage> Writer<S> {
             (false, 0) => Some(RecoveryCause::NoClose),
             (false, _) => Some(RecoveryCause::TornTail),
         };
+        if !clean {
+            writer.sync_again(walk.last_frame)?;
+        }
         if end.cut_bytes > 0 {
             writer.storage.set_len(&writer.segment.name, writer.segment.position)?;
             writer.storage.sync_data(&writer.segment.name)?;
@@ -113,6 +121,11 @@ impl<S: Storage> Writer<S> {
             rebuilt += 1;
         }
         rebuilt += writer.repair_partial_tiles(&files)?;
+        if signed.checkpoint.is_none() {
+            // Its creation was cut short. With a second frame and no checkpoint it would be taken
+            // for one that was rolled back.
+            writer.checkpoint()?;
+        }
         let opened = Opened {
             cause,
             size: writer.durable_size,
@@ -122,6 +135,21 @@ impl<S: Storage> Writer<S> {
             last_commit_utc_ns: writer.last_utc_ns,
         };
         Ok((writer, opened))
+    }
+
+    /// Makes durable what was read. A process that was killed, or whose sync failed, leaves a last
+    /// frame that can be read and is on no disk: the system may have marked its pages clean, so
+    /// that a sync alone would write nothing. The frames before it were synced before it was
+    /// written.
+    fn sync_again(&mut self, last_frame: Option<(String, u64, u64)>) -> Result<(), LogError> {
+        if let Some((name, start, bytes)) = last_frame {
+            let mut window = Window::new(&name);
+            let frame = window.read(&self.storage, start, bytes as usize)?.to_vec();
+            self.storage.write_at(&name, start, &frame)?;
+            self.storage.sync_data(&name)?;
+        }
+        self.storage.sync_dir(SEGMENT_DIRECTORY)?;
+        Ok(self.storage.sync_dir("")?)
     }
 
     /// Walks every frame, and leaves the writer at the end of the last good one.
@@ -140,17 +168,23 @@ impl<S: Storage> Writer<S> {
                     what: format!("the log goes on at {}, not there", self.durable_size),
                 });
             }
-            let mut offset = 0;
+            let (mut offset, mut last_frame) = (0, None);
             let mut window = Window::new(&file.name);
             let fault = loop {
                 if offset == file.size_bytes {
                     break None;
                 }
                 match self.take_frame(&mut window, offset, walk, visit)? {
-                    Ok(frame_bytes) => offset += frame_bytes,
+                    Ok(frame_bytes) => {
+                        last_frame = Some((offset, frame_bytes));
+                        offset += frame_bytes;
+                    }
                     Err(what) => break Some(what),
                 }
             };
+            if let Some((start, bytes)) = last_frame {
+                walk.last_frame = Some((file.name.clone(), start, bytes));
+            }
             self.segment =
                 Segment { name: file.name.clone(), position: offset, zeroed: file.size_bytes };
             let Some(what) = fault else { continue };
@@ -401,6 +435,8 @@ struct Walk<'a> {
     head_found: bool,
     repairs: Repairs,
     frames: u64,
+    /// Where the last good frame starts in the last segment that has one, and its length.
+    last_frame: Option<(String, u64, u64)>,
 }
 
 /// What the log has signed: it must still be there.

@@ -200,7 +200,7 @@ impl<S: Storage> Writer<S> {
         {
             return Ok(last.clone());
         }
-        let done = self.publish(false);
+        let done = self.publish();
         self.note_failure(done)
     }
 
@@ -337,7 +337,7 @@ impl<S: Storage> Writer<S> {
         Ok(())
     }
 
-    fn publish(&mut self, sync_tiles: bool) -> Result<Checkpoint, LogError> {
+    fn publish(&mut self) -> Result<Checkpoint, LogError> {
         self.write_full_tiles()?;
         let mut partial = Vec::new();
         let (tiles, storage) = (&self.tiles, &mut self.storage);
@@ -353,9 +353,6 @@ impl<S: Storage> Writer<S> {
             write_partial(storage, &bundle.path(), bytes, known, in_one_step)?;
         }
         let bundle = bundle.map(|(id, _)| id);
-        if sync_tiles {
-            self.storage.syncfs()?;
-        }
         let checkpoint = Checkpoint {
             origin: self.origin().to_owned(),
             size: self.durable_size,
@@ -396,7 +393,11 @@ impl<S: Storage> Writer<S> {
 
     fn finish(&mut self) -> Result<Checkpoint, LogError> {
         self.trim_segment()?;
-        let checkpoint = self.publish(self.options.sync_tiles)?;
+        let checkpoint = self.publish()?;
+        if self.options.sync_tiles {
+            // Before the head is signed: a closed log has all its tiles, and no old partial one.
+            self.storage.syncfs()?;
+        }
         let head = wal_head_text(self.origin(), self.durable_size, self.chain);
         let note = self.signing.sign(&head)?;
         replace_file(&mut self.storage, WAL_HEAD_FILE, note.encode().as_bytes())?;

@@ -13,6 +13,8 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
 mod memory;
+pub mod sim;
+pub mod sim_state;
 
 pub use memory::MemStorage;
 

@@ -218,7 +218,12 @@ impl Check<'_> {
     }
 
     /// What may follow the last frame, and what a crash may have left.
-    pub(super) fn check_end(&mut self, walked: &Walked, clean: bool) -> Result<(), Stop> {
+    pub(super) fn check_end(
+        &mut self,
+        walked: &Walked,
+        closed: bool,
+        clean: bool,
+    ) -> Result<(), Stop> {
         if let Some((file, offset, bytes)) = &walked.torn_tail {
             self.verdict.notes.push(format!(
                 "torn tail: {bytes} bytes of `{file}` from {offset} hold no whole frame"
@@ -249,11 +254,12 @@ impl Check<'_> {
                     .by("closing cuts the segment at its last frame"),
             )?;
         }
-        if clean && !self.has(WAL_HEAD_FILE) {
+        if closed && !clean {
+            let got = if self.has(WAL_HEAD_FILE) { "an older one" } else { "no file" };
             self.findings.push(
                 Finding::new(FindingKind::CloseIncomplete, WAL_HEAD_FILE)
-                    .says("the signed end of the frames", "no file")
-                    .by("the last entry is CLOSE"),
+                    .says("the signed end of the frames", got)
+                    .by("the last entry is CLOSE; a crash while closing leaves this too: open it"),
             )?;
         }
         Ok(())

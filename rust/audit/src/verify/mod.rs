@@ -172,12 +172,17 @@ impl<'s> Check<'s> {
         walked?;
         self.verdict.root = walked_out.range.root();
         let closed = entries.last == Some(cwts_types::EntryType::Close);
-        self.verdict.clean = closed;
-        let clean = closed;
+        // Closing signs the head last of all. An older one there, or none, and the close was cut
+        // short: what it leaves is then judged as a crash leaves it.
+        let finished = wal_head
+            .as_ref()
+            .is_some_and(|file| file.head().is_none_or(|head| head.size >= walked_out.size));
+        let clean = closed && finished;
+        self.verdict.clean = clean;
 
         let last_file = segments.last().map_or("", |f| f.name.as_str());
         entries.finish(last_file, clean, &mut self.findings, &mut self.verdict.notes)?;
-        self.check_end(&walked_out, clean)?;
+        self.check_end(&walked_out, closed, clean)?;
         self.check_kill_files(&kill, entries.holds(), clean)?;
         self.check_genesis(&entries, vkey.as_ref(), walked_out.macs_checked)?;
         let signed_size = signed.map_or(0, |s| s.size);

@@ -1,0 +1,263 @@
+//! What one log lives through, and what its writer was told on the way.
+
+use cwts_types::{
+    Body, Close, Entry, Genesis, Header, Kill, KillState, Note, Recovery, RecoveryCause, Register,
+    RegisterKind, Scope,
+};
+
+use super::{Random, Rig};
+use crate::error::LogError;
+use crate::holds::HoldsFold;
+use crate::keys::{KeyChain, Keys};
+use crate::storage::replace_file;
+use crate::storage::sim::{DiskFault, SimDisk};
+use crate::storage::sim_state::DiskStep;
+use crate::verify::VerifyKeys;
+use crate::writer::{Options, Writer};
+
+/// What the writer's owner learns; it stands before the step with the same number.
+#[derive(Clone, Debug)]
+pub(super) enum Event {
+    /// An entry was pushed.
+    Pushed(Vec<u8>),
+    /// So many entries are durable.
+    Acknowledged(u64),
+    /// The log was opened, and these entries were in it.
+    Opened(Vec<Vec<u8>>),
+    /// Files beside the log are written anew.
+    Working,
+    /// A close ended.
+    Closed,
+}
+
+/// A story: the steps of its disk, and the events between them.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) steps: Vec<DiskStep>,
+    pub(super) events: Vec<(usize, Event)>,
+    pub(super) disk_errors: u64,
+    /// An opening that was refused, and why.
+    pub(super) refused: Option<(usize, String)>,
+}
+
+/// Tells a story.
+pub(super) fn tell<S: Rig>(random: &mut Random) -> Told {
+    let disk = SimDisk::default();
+    let mut told = Told::default();
+    let sessions = 2 + random.below(3);
+    for _ in 0..sessions {
+        if random.below(2) == 0 {
+            disk.fail_after(random.below(120), FAULTS[random.below(4) as usize]);
+        }
+        let mut session = Session::<S>::new(&disk, &mut told);
+        let done = session.live(random);
+        match done {
+            Ok(()) => {}
+            Err(LogError::Storage(_)) => told.disk_errors += 1,
+            // A log whose creation was cut short is made again elsewhere.
+            Err(LogError::Empty | LogError::Exists { .. }) => break,
+            Err(other) => {
+                told.refused = Some((disk.steps(), other.to_string()));
+                break;
+            }
+        }
+        disk.heal();
+    }
+    told.steps = disk.steps_from(0);
+    told
+}
+
+/// Opens what a crash left and goes on with it, as a gateway does; gives what was pushed.
+pub(super) fn go_on<S: Rig>(disk: &SimDisk, told: &mut Told) -> Result<(), LogError> {
+    let mut session = Session::<S>::new(disk, told);
+    let mut writer = session.open()?;
+    session.push(&mut writer, Body::Tick)?;
+    session.commit(&mut writer)?;
+    writer.checkpoint()?;
+    Ok(())
+}
+
+struct Session<'a, S: Rig> {
+    disk: &'a SimDisk,
+    told: &'a mut Told,
+    holds: HoldsFold,
+    rig: std::marker::PhantomData<S>,
+}
+
+impl<'a, S: Rig> Session<'a, S> {
+    fn new(disk: &'a SimDisk, told: &'a mut Told) -> Self {
+        Self { disk, told, holds: HoldsFold::new(), rig: std::marker::PhantomData }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.told.events.push((self.disk.steps(), event));
+    }
+
+    fn live(&mut self, random: &mut Random) -> Result<(), LogError> {
+        let mut writer =
+            if self.told.events.is_empty() { self.create(random)? } else { self.open()? };
+        for _ in 0..=random.below(8) {
+            match random.below(12) {
+                0 => self.kill_files(&mut writer)?,
+                1..3 => {
+                    writer.checkpoint()?;
+                }
+                _ => {
+                    for _ in 0..=random.below(6) {
+                        let body = self.body(random, writer.size());
+                        self.push(&mut writer, body)?;
+                    }
+                    self.commit(&mut writer)?;
+                }
+            }
+        }
+        // Else the process is killed: what it wrote is still in the system's memory.
+        if random.below(3) > 0 { self.close(writer) } else { Ok(()) }
+    }
+
+    fn create(&mut self, random: &mut Random) -> Result<Writer<S>, LogError> {
+        let genesis = Body::Genesis(Genesis {
+            origin: ORIGIN.to_owned(),
+            log_vkey: keys()?.signing.verify_key().to_string(),
+            committee_vkey: String::new(),
+            software: "cwts".to_owned(),
+            k0_sha256: KeyChain::new(K0).digest(),
+            retention_years: 7,
+            salt: [3; 16],
+        });
+        let account = Register {
+            kind: RegisterKind::Account,
+            handle: 1,
+            parent: 0,
+            salt: [1; 16],
+            name: "ACC".to_owned(),
+        };
+        let mut first = vec![self.entry(0, Body::Schema("[]".to_owned()))];
+        first.push(self.entry(1, genesis));
+        first.push(self.entry(2, Body::Register(account)));
+        // Some logs start just below a full tile and a full bundle.
+        let filled = if random.below(3) == 0 { 240 } else { 3 };
+        while first.len() < filled {
+            first.push(self.entry(first.len() as u64, Body::Tick));
+        }
+        for entry in &first {
+            self.event(Event::Pushed(entry.clone()));
+        }
+        let first: Vec<&[u8]> = first.iter().map(Vec::as_slice).collect();
+        let storage = S::over(self.disk.clone());
+        let writer = Writer::create(storage, keys()?, &first, 1, options())?;
+        self.acknowledge(writer.durable_size());
+        Ok(writer)
+    }
+
+    /// Opens the log and writes RECOVERY if it was not closed.
+    fn open(&mut self) -> Result<Writer<S>, LogError> {
+        let mut seen = Vec::new();
+        let holds = &mut self.holds;
+        let (mut writer, opened) =
+            Writer::open(S::over(self.disk.clone()), keys()?, options(), &mut |index, bytes| {
+                seen.push(bytes.to_vec());
+                holds.apply(index, &Entry::decode(bytes)?.body)?;
+                Ok(())
+            })?;
+        self.event(Event::Opened(seen));
+        if let Some(cause) = opened.cause {
+            let (good_size, cut_bytes, root) = (opened.size, opened.cut_bytes, opened.root);
+            let recovery = Recovery { good_size, cut_bytes, cause, root };
+            self.push(&mut writer, Body::Recovery(recovery))?;
+            self.commit(&mut writer)?;
+        }
+        Ok(writer)
+    }
+
+    fn push(&mut self, writer: &mut Writer<S>, body: Body) -> Result<(), LogError> {
+        let entry = self.entry(writer.size(), body);
+        self.event(Event::Pushed(entry.clone()));
+        writer.push(&entry).map(drop)
+    }
+
+    fn commit(&mut self, writer: &mut Writer<S>) -> Result<(), LogError> {
+        if writer.storage_mut().acknowledges_early() {
+            self.acknowledge(writer.size());
+        }
+        let size = writer.commit(writer.size())?;
+        if writer.storage_mut().acknowledges() {
+            self.acknowledge(size);
+        }
+        Ok(())
+    }
+
+    fn acknowledge(&mut self, size: u64) {
+        self.event(Event::Acknowledged(size));
+    }
+
+    fn kill_files(&mut self, writer: &mut Writer<S>) -> Result<(), LogError> {
+        self.event(Event::Working);
+        for (name, bytes) in self.holds.files() {
+            replace_file(writer.storage_mut(), name, &bytes)?;
+        }
+        Ok(())
+    }
+
+    fn close(&mut self, mut writer: Writer<S>) -> Result<(), LogError> {
+        self.kill_files(&mut writer)?;
+        let (index, root) = (writer.size(), writer.root());
+        let entry = self.entry(index, Body::Close(Close { size: index, root }));
+        self.event(Event::Pushed(entry.clone()));
+        let signed = writer.close(index, |_, _| entry)?;
+        self.acknowledge(signed.size);
+        self.event(Event::Closed);
+        Ok(())
+    }
+
+    fn body(&self, random: &mut Random, index: u64) -> Body {
+        match random.below(16) {
+            0 if self.holds.epoch() < 20 => Body::Kill(Kill {
+                hold: u64::from(self.holds.epoch()) + 1,
+                epoch: self.holds.epoch() + 1,
+                state: KillState::Halted,
+                scope: Scope::FIRM,
+                rank: 2,
+                allow_reduce: false,
+                actor: "anna".to_owned(),
+                reason: format!("at {index}"),
+            }),
+            // From a part of a sector to several of them.
+            1..5 => {
+                Body::Note(Note { salt: [4; 16], text: "x".repeat(random.below(900) as usize) })
+            }
+            _ => Body::Tick,
+        }
+    }
+
+    fn entry(&mut self, index: u64, body: Body) -> Vec<u8> {
+        // A body of ours is never refused: the fold has seen all before it.
+        let _ = self.holds.apply(index, &body);
+        let header = Header { producer_seq: index, utc_ns: index as i64, ..Header::default() };
+        Entry { header, body }.to_bytes()
+    }
+}
+
+/// What an opening that was not clean tells of its cut.
+pub(super) fn tells_of_a_cut(cause: Option<RecoveryCause>, cut_bytes: u64) -> bool {
+    (cut_bytes > 0) == (cause == Some(RecoveryCause::TornTail))
+}
+
+pub(super) fn keys() -> Result<Keys, LogError> {
+    Ok(Keys::new(ORIGIN, &[9; 32], KeyChain::new(K0))?)
+}
+
+pub(super) fn verify_keys() -> Result<VerifyKeys, LogError> {
+    let vkey = Some(keys()?.signing.verify_key().clone());
+    Ok(VerifyKeys { vkey, others: Vec::new(), k0: Some(KeyChain::new(K0)) })
+}
+
+/// Short segments, so that a story has several.
+pub(super) fn options() -> Options {
+    Options { segment_bytes: 6 * 1024, ..Options::default() }
+}
+
+const FAULTS: [DiskFault; 4] =
+    [DiskFault::SyncError, DiskFault::WriteError, DiskFault::ShortWrite, DiskFault::NoSpace];
+const ORIGIN: &str = "cwts.example/crash";
+const K0: [u8; 32] = [5; 32];
