@@ -185,6 +185,7 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     head = ask("checkpoint", lambda: core.checkpoint(log))
     rows = ask("read_entries", lambda: core.read_entries(log, 0, head["size"]))
     ask("consistency", lambda: core.consistency(log, 2))
+    ask("entry_schema", core.entry_schema)
     ask("inclusion", lambda: core.inclusion(log, 1, 2))
     where = (str(desk.root / "records"), str(desk.root / "record-keys"))
     records = ask("open_records", lambda: core.open_records(where[0], keys=where[1]))
