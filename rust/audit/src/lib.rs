@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bundle;
+pub mod cold;
 pub mod consent;
 pub mod crash;
 mod error;
