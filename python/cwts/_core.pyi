@@ -38,6 +38,7 @@ __all__ = [
     "append_note",
     "apply_requests",
     "approve_limits",
+    "archive",
     "asset_class",
     "cancels_after",
     "check_limits",
@@ -56,6 +57,7 @@ __all__ = [
     "halt_and_cancel",
     "in_out",
     "inclusion",
+    "is_archive_dir",
     "limits_diff",
     "limits_effective",
     "limits_schema",
@@ -444,6 +446,8 @@ def controls() -> list[dict[str, Any]]: ...
 def decision_stream(
     orders: bytes, decisions: bytes, requested_schema: Any | None = None
 ) -> Any: ...
+def archive(dir: str, output: str) -> dict[str, Any]: ...
+def is_archive_dir(dir: str) -> bool: ...
 def checkpoint(dir: str) -> dict[str, Any]: ...
 def consistency(
     dir: str,

@@ -137,7 +137,8 @@ def verify(
         The log's directory, or a run's that holds ``log/``. It is only read. Of a run of several
         files all logs are verified, and the root over them. A plain C2SP tlog-tiles directory, of
         whatever maker, is verified too: checkpoint, tiles, entry bundles. A ``.tlog-proof`` file,
-        a folder of them, or an export's folder or Parquet file is verified by itself.
+        a folder of them, or an export's folder or Parquet file is verified by itself, and an
+        archive by the log that comes of it.
     keys : iterable of str
         Verification keys in the C2SP form. Without one the log's own ``log.vkey`` is used: that
         proves that the log is consistent, and not who wrote it. A run's own key checks its logs
@@ -153,12 +154,14 @@ def verify(
     LogError
         The directory is not a log.
     """
-    from cwts import _export_verify, receipts
+    from cwts import _export_verify, archives, receipts
 
     if receipts.is_receipts(Path(log)):
         return receipts.verify_receipts(log, keys)
     if _export_verify.is_export(Path(log)):
         return _export_verify.verify_export(log, keys)
+    if archives.is_archive(Path(log)):
+        return archives.verify_archive(Path(log), list(keys))
     directory, keys = _existing(log), list(keys)
     check = _verify_run if is_run(directory) else _verify
     return check(directory, keys, level)

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 import click
 
 from cwts import audit
+from cwts.cli.log_archive import archive, drill
 from cwts.cli.log_export import export
 from cwts.cli.log_keys import key_of, vkey_option
 from cwts.cli.log_query import query
@@ -135,5 +136,17 @@ def _sentence(finding: dict[str, Any]) -> str:
     return one_line(str(finding["text"]))
 
 
-for _command in (receipt, verify_page, consistency, checkpoint, show, tail, unpack, export, query):
+for _command in (
+    receipt,
+    verify_page,
+    consistency,
+    checkpoint,
+    show,
+    tail,
+    unpack,
+    archive,
+    drill,
+    export,
+    query,
+):
     log.add_command(_command)

@@ -5,6 +5,7 @@
 //! files are reached through [`Storage`] alone.
 #![forbid(unsafe_code)]
 
+pub mod archive;
 pub mod bundle;
 pub mod cold;
 pub mod consent;

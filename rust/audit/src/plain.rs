@@ -57,7 +57,8 @@ pub enum UnpackError {
     Log(#[from] LogError),
 }
 
-struct PlainWriter<'s, S> {
+/// Writes tiles and bundles of entries as they come.
+pub(crate) struct PlainWriter<'s, S> {
     storage: &'s mut S,
     range: CompactRange,
     tiles: TileBuilder,
@@ -66,7 +67,7 @@ struct PlainWriter<'s, S> {
 }
 
 impl<'s, S: Storage> PlainWriter<'s, S> {
-    fn new(storage: &'s mut S) -> Self {
+    pub(crate) fn new(storage: &'s mut S) -> Self {
         Self {
             storage,
             range: CompactRange::new(),
@@ -76,7 +77,7 @@ impl<'s, S: Storage> PlainWriter<'s, S> {
         }
     }
 
-    fn push(&mut self, entry: &[u8]) -> Result<(), LogError> {
+    pub(crate) fn push(&mut self, entry: &[u8]) -> Result<(), LogError> {
         let Ok(length) = u16::try_from(entry.len()) else {
             return Err(LogError::EntryTooLong { bytes: entry.len() });
         };
@@ -89,7 +90,7 @@ impl<'s, S: Storage> PlainWriter<'s, S> {
     }
 
     /// Writes the right edge; gives size and root.
-    fn finish(mut self) -> Result<(u64, Hash), LogError> {
+    pub(crate) fn finish(mut self) -> Result<(u64, Hash), LogError> {
         self.put_full()?;
         let size = self.range.size();
         let storage = &mut *self.storage;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cwts_audit::archive::{ArchiveError, Archived, archive as write_archive, is_archive, restore};
 use cwts_audit::merkle::verify_consistency;
 use cwts_audit::note::{NOTE_BYTES_MAX, base64_hash};
 use cwts_audit::{
@@ -337,6 +338,11 @@ pub(crate) fn unpack(py: Python<'_>, dir: PathBuf, output: PathBuf) -> Result<u6
         if let Some(file) = storage.list().map_err(|e| failed(e.into()))?.into_iter().next() {
             return Err(failed(LogError::Exists { file: file.name }));
         }
+        if is_archive(&source)? {
+            let restored = restore(&source, &mut storage);
+            let (checkpoint, _) = restored.map_err(|error| archive_error(&dir, error))?;
+            return Ok(checkpoint.size);
+        }
         let log = Published::read(&source).map_err(|error| published(&dir, error))?;
         unpack_log(&log, &mut storage).map_err(|error| match error {
             UnpackError::Published(error) => published(&dir, error),
@@ -349,6 +355,55 @@ pub(crate) fn unpack(py: Python<'_>, dir: PathBuf, output: PathBuf) -> Result<u6
         Ok(log.checkpoint.size)
     })?;
     Ok(size)
+}
+
+/// Writes a cold copy of what a log has published into an empty directory, and reads it back.
+#[pyfunction]
+pub(crate) fn archive(
+    py: Python<'_>,
+    dir: PathBuf,
+    output: PathBuf,
+) -> Result<Bound<'_, PyAny>, Error> {
+    let value = py.detach(|| {
+        let shown = output.display().to_string();
+        let failed = |source: LogError| GatewayError::Log { dir: shown.clone(), source };
+        let source = FsStorage::open(&dir)?;
+        let log = Published::read(&source).map_err(|error| published(&dir, error))?;
+        let mut storage = FsStorage::create(&output).map_err(|e| failed(e.into()))?;
+        if let Some(file) = storage.list().map_err(|e| failed(e.into()))?.into_iter().next() {
+            return Err(failed(LogError::Exists { file: file.name }));
+        }
+        if let Some(vkey) = source.read_all("log.vkey", NOTE_BYTES_MAX)? {
+            storage.write_file("log.vkey", &vkey).map_err(|e| failed(e.into()))?;
+        }
+        let done = write_archive(&log, &mut storage).map_err(|error| archive_error(&dir, error))?;
+        let Archived { blocks, entries, bytes } = done;
+        Ok(json!({ "blocks": blocks, "entries": entries, "bytes": bytes }))
+    })?;
+    Ok(to_py(py, &value)?)
+}
+
+/// Whether a directory is an archive, and no log.
+#[pyfunction]
+pub(crate) fn is_archive_dir(dir: PathBuf) -> Result<bool, Error> {
+    let found = FsStorage::open(&dir).and_then(|storage| is_archive(&storage));
+    Ok(found.map_err(GatewayError::from)?)
+}
+
+fn archive_error(dir: &Path, error: ArchiveError) -> GatewayError {
+    let tamper = |file: String, what: String| {
+        let source = LogError::Tamper { file, offset: 0, what };
+        GatewayError::Log { dir: dir.display().to_string(), source }
+    };
+    match error {
+        ArchiveError::Block { file, source } => tamper(file, source.to_string()),
+        ArchiveError::Differs { file, what } => tamper(file, what.to_owned()),
+        ArchiveError::Published(PublishedError::Root) => {
+            tamper("checkpoint".to_owned(), "the blocks do not give the signed root".to_owned())
+        }
+        ArchiveError::Published(error) => published(dir, error),
+        ArchiveError::Log(source) => GatewayError::Log { dir: dir.display().to_string(), source },
+    }
 }
 
 /// The layouts of all entries as JSON, as entry 0 of a log of this version has them.

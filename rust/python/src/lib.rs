@@ -31,8 +31,8 @@ mod whatif;
 mod _core {
     #[pymodule_export]
     use crate::audit::{
-        checkpoint, consistency, entry_schema, inclusion, order_receipts, read_entries, receipt,
-        unpack, verify, verify_receipts, write_tlog,
+        archive, checkpoint, consistency, entry_schema, inclusion, is_archive_dir, order_receipts,
+        read_entries, receipt, unpack, verify, verify_receipts, write_tlog,
     };
     #[pymodule_export]
     use crate::columns::{RangeCheck, check_note, decode_columns, entries_raw, range_proof};

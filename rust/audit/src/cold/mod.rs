@@ -101,6 +101,12 @@ impl Block {
         Ok(())
     }
 
+    /// Whether another entry of this length still goes into the block.
+    pub fn fits(&self, entry: &[u8]) -> bool {
+        let bytes = self.framed.len() + LENGTH_BYTES + entry.len();
+        self.count < BLOCK_ENTRIES_MAX && bytes <= BLOCK_BYTES_MAX
+    }
+
     /// Index of the first entry.
     pub fn first(&self) -> u64 {
         self.first

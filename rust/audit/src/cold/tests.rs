@@ -87,7 +87,8 @@ fn a_block_holds_65_536_entries_and_no_more() {
     let error = full.push(&[]).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the number of entries 65537 is beyond a block's bound of 65536; make blocks of fewer entries"
+        "the number of entries 65537 is beyond a block's bound of 65536; make blocks of fewer \
+         entries"
     );
     assert_eq!(full, before);
     assert_eq!(Block::decode(&full.encode()), Ok(full));

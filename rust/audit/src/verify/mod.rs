@@ -24,7 +24,8 @@ pub use plain::verify_plain;
 use bundles::BundleCheck;
 use entries::EntryChecks;
 use files::SignedFile;
-use finding::{Findings, Stop, hex};
+pub(crate) use finding::hex;
+use finding::{Findings, Stop};
 use tiles::{Authentic, TileCheck};
 use walk::{Walk, Walked};
 
