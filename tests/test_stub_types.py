@@ -189,6 +189,7 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     cold = str(desk.root / "cold")
     ask("archive", lambda: core.archive(log, cold))
     ask("is_archive_dir", lambda: core.is_archive_dir(cold))
+    ask("torture_disk", lambda: core.torture_disk(7, 0, 1))
     ask("inclusion", lambda: core.inclusion(log, 1, 2))
     where = (str(desk.root / "records"), str(desk.root / "record-keys"))
     records = ask("open_records", lambda: core.open_records(where[0], keys=where[1]))

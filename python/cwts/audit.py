@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -128,6 +128,7 @@ def verify(
     keys: Iterable[str] = (),
     *,
     level: Literal["roots", "full", "replay"] = "full",
+    since: bytes | None = None,
 ) -> Verdict:
     """Check every byte of every file of a log; or a receipt, with no log at hand.
 
@@ -149,6 +150,10 @@ def verify(
         decision again, from the entries before it and the limits in force, and compares it bit
         for bit.
 
+    since : bytes, optional
+        A checkpoint of the log that was kept elsewhere. The log must still begin with what it
+        signs: less is ``ROLLBACK``, something else ``INCONSISTENT``.
+
     Raises
     ------
     LogError
@@ -156,6 +161,10 @@ def verify(
     """
     from cwts import _export_verify, archives, receipts
 
+    other = (receipts.is_receipts, _export_verify.is_export, archives.is_archive)
+    if since is not None and any(kind(Path(log)) for kind in other):
+        why = f"{os.fspath(log)}: a kept checkpoint is held against a log, and this is none"
+        raise ValueError(why)
     if receipts.is_receipts(Path(log)):
         return receipts.verify_receipts(log, keys)
     if _export_verify.is_export(Path(log)):
@@ -164,7 +173,29 @@ def verify(
         return archives.verify_archive(Path(log), list(keys))
     directory, keys = _existing(log), list(keys)
     check = _verify_run if is_run(directory) else _verify
-    return check(directory, keys, level)
+    verdict = check(directory, keys, level)
+    return verdict if since is None else _since(directory, verdict, keys, since)
+
+
+def _since(log: Path, verdict: Verdict, keys: list[str], kept: bytes) -> Verdict:
+    """Hold a log against a checkpoint that somebody kept."""
+    keys = keys or [(log / "log.vkey").read_text(encoding="utf-8").strip()]
+    found = _core.consistency(os.fspath(one_log(log)), 0, None, kept=kept, keys=keys)
+    if found["ok"]:
+        note = f"it goes on from the checkpoint that was kept, of {found['old']:,} entries"
+        return replace(verdict, notes=[*verdict.notes, note])
+    finding = {
+        "kind": found["kind"],
+        "file": "checkpoint",
+        "offset": None,
+        "index": None,
+        "index_end": None,
+        "expected": f"{found['old']} entries, root {found['old_root']}",
+        "got": f"{found['new']} entries, root {found['new_root']}",
+        "proved_by": "the checkpoint that was kept",
+        "text": f"{found['kind']} in `checkpoint`: {found['why']}",
+    }
+    return replace(verdict, ok=False, findings=[*verdict.findings, finding])
 
 
 def verify_receipt(receipt: bytes, keys: Iterable[str]) -> Verdict:
@@ -254,12 +285,13 @@ async def averify(
     keys: Iterable[str] = (),
     *,
     level: Literal["roots", "full", "replay"] = "full",
+    since: bytes | None = None,
 ) -> Verdict:
     """As `verify`, on a thread."""
     # Here, or a halt from a shell would wait for it.
     import asyncio
 
-    return await asyncio.to_thread(verify, log, list(keys), level=level)
+    return await asyncio.to_thread(verify, log, list(keys), level=level, since=since)
 
 
 def explain(log: str | os.PathLike[str], order_id: int, keys: Iterable[str] = ()) -> dict[str, Any]:

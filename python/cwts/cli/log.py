@@ -22,6 +22,7 @@ from cwts.cli.log_read import (
     unpack,
     verify_page,
 )
+from cwts.cli.log_serve import serve
 from cwts.cli.output import FOUND_WRONG, json_option, one_line, write_json
 
 __all__ = ["log"]
@@ -50,6 +51,11 @@ def log() -> None:
     show_default=True,
     help="roots: signatures and the stored tree only. replay: also decide every order again.",
 )
+@click.option(
+    "--since",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A checkpoint that you kept: the log must go on from it.",
+)
 @json_option
 @click.pass_context
 def verify(
@@ -58,6 +64,7 @@ def verify(
     path: Path,
     vkeys: tuple[str, ...],
     level: Literal["roots", "full", "replay"],
+    since: Path | None,
     as_json: bool,
 ) -> None:
     """Check every byte of every file of the log in DIRECTORY; nothing is written.
@@ -69,7 +76,9 @@ def verify(
     Exit code 0: intact. 1: the first broken entry is named. 2: not a log.
     """
     began = time.perf_counter()
-    verdict = audit.verify(path, [key_of(text) for text in vkeys], level=level)
+    # A byte more than a note may have tells one that is longer.
+    kept = None if since is None else since.read_bytes()[: (1 << 16) + 1]
+    verdict = audit.verify(path, [key_of(text) for text in vkeys], level=level, since=kept)
     seconds = time.perf_counter() - began
     if as_json:
         write_json(verdict.to_json() | {"seconds": seconds})
@@ -143,6 +152,7 @@ for _command in (
     checkpoint,
     show,
     tail,
+    serve,
     unpack,
     archive,
     drill,

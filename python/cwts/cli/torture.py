@@ -16,6 +16,7 @@ from typing import Any, Final, Literal
 import click
 
 from cwts.cli.output import BAD_INPUT, FOUND_WRONG, json_option, write_json
+from cwts.cli.torture_disk import disk
 from cwts.cli.torture_kill import kill
 from cwts.cli.torture_stress import stress
 
@@ -29,9 +30,10 @@ Engine = Literal["auto", "libfuzzer", "mutator"]
 
 @click.group()
 def torture() -> None:
-    """Feed hostile input to every parser, kill gateways, or send twice the busiest second."""
+    """Hostile input for every parser, killed gateways, crashing disks, twice the busiest second."""
 
 
+torture.add_command(disk)
 torture.add_command(kill)
 torture.add_command(stress)
 

@@ -146,6 +146,9 @@ pub(crate) fn consistency(
     let value = py.detach(|| {
         with_published(&dir, |log| {
             let old = kept.as_ref().map_or(old, |kept| kept.size);
+            if let Some(kept) = kept.as_ref().filter(|kept| kept.size > log.checkpoint.size) {
+                return Ok(rolled_back(kept, &log.checkpoint));
+            }
             let new = new.unwrap_or(log.checkpoint.size);
             let signed = log.root(log.checkpoint.size)? == log.checkpoint.root;
             let proof = log.consistency(old, new)?;
@@ -164,6 +167,7 @@ pub(crate) fn consistency(
             Ok(json!({
                 "ok": why.is_none(),
                 "why": why,
+                "kind": why.as_ref().map(|_| "INCONSISTENT"),
                 "origin": log.checkpoint.origin,
                 "old": old,
                 "new": new,
@@ -355,6 +359,22 @@ pub(crate) fn unpack(py: Python<'_>, dir: PathBuf, output: PathBuf) -> Result<u6
         Ok(log.checkpoint.size)
     })?;
     Ok(size)
+}
+
+/// The log is shorter than it was when somebody kept its checkpoint.
+fn rolled_back(kept: &Checkpoint, now: &Checkpoint) -> Value {
+    let why = format!("the log has {} entries, and {} were signed before", now.size, kept.size);
+    json!({
+        "ok": false,
+        "why": why,
+        "kind": "ROLLBACK",
+        "origin": now.origin,
+        "old": kept.size,
+        "new": now.size,
+        "old_root": base64_hash(&kept.root),
+        "new_root": base64_hash(&now.root),
+        "proof": [],
+    })
 }
 
 /// Writes a cold copy of what a log has published into an empty directory, and reads it back.

@@ -4,6 +4,7 @@
 mod audit;
 mod columns;
 mod convert;
+mod crash;
 mod decision;
 mod desk;
 mod error;
@@ -36,6 +37,8 @@ mod _core {
     };
     #[pymodule_export]
     use crate::columns::{RangeCheck, check_note, decode_columns, entries_raw, range_proof};
+    #[pymodule_export]
+    use crate::crash::torture_disk;
     #[pymodule_export]
     use crate::decision::Decision;
     #[pymodule_export]
