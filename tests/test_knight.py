@@ -49,7 +49,7 @@ def gate(tmp_path: Path) -> Iterator[Gateway]:
     """A broker with two accounts, one share, and a log."""
     path = tmp_path / "limits.toml"
     path.write_text(LIMITS)
-    with Gateway(path, log=tmp_path / "log", keys=tmp_path / "keys") as made:
+    with Gateway(path, log=tmp_path / "log", keys=tmp_path / "keys", clock=None) as made:
         made.set_reference("RLP", last="10.00")
         yield made
 
@@ -132,7 +132,7 @@ def test_a_loss_of_the_firm_blocks_it_by_itself_and_for_longer_than_the_process(
     loss = 'credit = "100_000"\nloss_limit = { day = "500" }\n[customer]'
     path.write_text(LIMITS.replace(credit, loss))
     both = RejectReason.LOSS_LIMIT | RejectReason.KILL_REDUCE_ONLY
-    with Gateway(path, log=tmp_path / "log", keys=tmp_path / "keys") as gate:
+    with Gateway(path, log=tmp_path / "log", keys=tmp_path / "keys", clock=None) as gate:
         gate.set_reference("RLP", last="10.00")
         sent = gate.submit(Order("RLP", "buy", 1_000, "10.00", "A"))
         gate.on_execution_report(ExecReport(sent.order_id, "fill", "10.00", 1_000, 1_000, "E1"))
@@ -144,7 +144,7 @@ def test_a_loss_of_the_firm_blocks_it_by_itself_and_for_longer_than_the_process(
         assert (hold.scope, hold.state, hold.actor) == ("firm", "REDUCE_ONLY", "gateway")
         assert reasons(gate, Order("RLP", "buy", 1, "9.49", "B")) == both
         assert reasons(gate, Order("RLP", "sell", 500, "9.49", "A")) == RejectReason(0)
-    with Gateway(None, log=tmp_path / "log", keys=tmp_path / "keys") as gate:
+    with Gateway(None, log=tmp_path / "log", keys=tmp_path / "keys", clock=None) as gate:
         assert gate.holds() == [hold]
         assert reasons(gate, Order("RLP", "buy", 1, "9.49", "B")) == both
         gate.resume(hold, actor="risk.anna", approver="risk.bo", reason="hedged")
@@ -182,7 +182,7 @@ def test_an_alert_is_emitted_unasked(tmp_path: Path) -> None:
     """
     path = tmp_path / "limits.toml"
     path.write_text(LIMITS + "[control]\nstaged = { alert = 70 }\n")
-    with Gateway(path, log=tmp_path / "log", keys=tmp_path / "keys") as gate:
+    with Gateway(path, log=tmp_path / "log", keys=tmp_path / "keys", clock=None) as gate:
         gate.set_reference("RLP", last="10.00")
         while not reasons(gate, Order("RLP", "buy", 500, "10.00", "A")):
             pass

@@ -35,7 +35,7 @@ def said(*args: object) -> Any:
 
 
 def opened(limits: Path | None, tmp_path: Path) -> Gateway:
-    gateway = Gateway(limits, log=tmp_path / "log", keys=tmp_path / "keys")
+    gateway = Gateway(limits, log=tmp_path / "log", keys=tmp_path / "keys", clock=None)
     gateway.set_reference("ACME", last="10.00")
     return gateway
 
