@@ -340,7 +340,8 @@ class _Check:
             return True
         have = 0 if table is None else table.num_rows
         head = wanted.slice(0, have)
-        if table is not None and head.equals(table):
+        # No table at all is a file that has come to its end: rows are missing, as after equal ones.
+        if table is None or head.equals(table):
             if have == wanted.num_rows:
                 return False
             at = derived["index"][have].as_py()

@@ -261,6 +261,13 @@ def test_a_column_that_is_not_what_the_entry_says_is_named(
 
 
 @pytest.mark.parametrize("file", ["entries.parquet", "orders.parquet", "decisions.parquet"])
+def test_a_file_that_lost_all_its_rows_is_found(parquet: Path, vkey: str, file: str) -> None:
+    edited(parquet, file, lambda _: [])
+    first = audit.verify(parquet, [vkey]).findings[0]
+    assert (first["kind"], first["file"]) == ("ROW_MISSING", file)
+
+
+@pytest.mark.parametrize("file", ["entries.parquet", "orders.parquet", "decisions.parquet"])
 @pytest.mark.parametrize("row", [0, 100, -1])
 def test_a_row_left_out_put_twice_or_added_is_found(
     parquet: Path, vkey: str, file: str, row: int
