@@ -415,8 +415,8 @@ def _whole(manifest: Any, *, footer: bool = False) -> None:
 
 def _own_file(row: Any, form: str, *, footer: bool) -> None:
     """Refuse a name that is not of the folder's own, so that no other file is read."""
-    view, file = row["view"], row["file"]
-    listed = file == f"{view}.{form}" and type(row["rows"]) is int
+    view, file, digest = row["view"], row["file"], row["sha256"]
+    listed = file == f"{view}.{form}" and type(row["rows"]) is int and isinstance(digest, str)
     if view not in _views.VIEWS or not (listed or footer):
         raise ValueError(f"file {file!r} is not one of an export")
 

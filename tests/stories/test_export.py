@@ -260,6 +260,16 @@ def test_a_column_that_is_not_what_the_entry_says_is_named(
     assert column in finding["expected"]
 
 
+@pytest.mark.parametrize("name", ["view", "file", "rows", "sha256"])
+def test_a_manifest_whose_files_lack_a_field_is_found(parquet: Path, vkey: str, name: str) -> None:
+    path = parquet / "manifest.json"
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(f'"{name}":'.encode(), f'"x{name[1:]}":'.encode(), 1))
+    assert path.read_bytes() != raw
+    first = audit.verify(parquet, [vkey]).findings[0]
+    assert (first["kind"], first["file"]) == ("MANIFEST_CHANGED", "manifest.json")
+
+
 @pytest.mark.parametrize("file", ["entries.parquet", "orders.parquet", "decisions.parquet"])
 def test_a_file_that_lost_all_its_rows_is_found(parquet: Path, vkey: str, file: str) -> None:
     edited(parquet, file, lambda _: [])
