@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 
 from cwts import _core, _export, _views
 
@@ -14,6 +16,14 @@ __all__ = ["UNREADABLE", "Rows", "first_difference", "first_gap", "plain"]
 UNREADABLE: Final = (ValueError, OSError, EOFError, KeyError, TypeError, NotImplementedError)
 #: What the readers of text take at once; the longest row has to fit.
 _BLOCK_BYTES: Final = 16 << 20
+#: Whole lines of JSON of so many bytes are read at once.
+_JSON_BYTES: Final = 8 << 20
+#: An entry in hex, and texts of it that may be escaped, fit twice.
+_LINE_BYTES_MAX: Final = 2 << 20
+#: What of a line is told.
+_SHOWN: Final = 60
+#: What stands behind a field's name: text, a number, a word.
+_VALUE: Final = rb"(?:%s|-?[0-9]{1,20}|true|false|null)"
 
 
 class Rows:
@@ -109,12 +119,41 @@ def _batches(path: Path, form: str, view: str) -> Generator[Any]:
         with pc_csv.open_csv(path, read, parse, convert) as reader:
             yield from reader
     else:
-        import pyarrow.json as pj
+        yield from _json_batches(path, schema)
 
-        parse = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
-        read = pj.ReadOptions(block_size=_BLOCK_BYTES, use_threads=False)
-        with pj.open_json(path, read, parse) as reader:
-            yield from reader
+
+def _json_batches(path: Path, schema: Any) -> Generator[Any]:
+    """Read JSON lines, some megabytes at once.
+
+    Arrow's reader dies on a line that is `null`, and keeps all that it has read. So it gets lines
+    of one form only, objects of these fields in this order, and a buffer at a time.
+    """
+    import pyarrow.json as pj
+
+    pa, form = _views.arrow(), _line_form(schema.names)
+    parse = pj.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
+    with path.open("rb") as file:
+        while whole := b"".join(_lines(file, form)):
+            read = pj.ReadOptions(block_size=len(whole) + 1, use_threads=False)
+            yield from pj.read_json(pa.BufferReader(whole), read, parse).to_batches()
+
+
+def _lines(file: BinaryIO, form: re.Pattern[bytes]) -> Generator[bytes]:
+    """Give lines of this form, as many as are read at once."""
+    count = 0
+    while count < _JSON_BYTES and (line := file.readline(_LINE_BYTES_MAX)):
+        if form.fullmatch(line) is None:
+            shown = line[:_SHOWN].decode(errors="replace")
+            raise ValueError(f"a line is no object with the fields of this view: {shown!r}")
+        count += len(line)
+        yield line
+
+
+def _line_form(names: list[str]) -> re.Pattern[bytes]:
+    plain = rb'[^"\\\x00-\x1f]*+'
+    text = rb'"%s(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})%s)*+"' % (plain, plain)
+    fields = (re.escape(json.dumps(name)).encode() + rb":" + _VALUE % text for name in names)
+    return re.compile(rb"\{" + b",".join(fields) + rb"\}\n")
 
 
 def first_difference(wanted: Any, table: Any) -> tuple[int, list[str]]:

@@ -260,6 +260,28 @@ def test_a_column_that_is_not_what_the_entry_says_is_named(
     assert column in finding["expected"]
 
 
+#: Lines that are no row: Arrow's own reader dies on the first.
+NO_ROWS = (
+    *(b"null\n", b"[]\n", b"{}\n", b"1\n", b'"x"\n', b"\n", b"\xff\n", b"[" * 100_000 + b"\n"),
+    *(b'{"index":"0","index":"1"}\n', b"{" + b" " * (2 << 20) + b"}\n", b""),
+)
+
+
+@pytest.mark.parametrize("file", ["entries.jsonl", "orders.jsonl"])
+@pytest.mark.parametrize("lines", NO_ROWS, ids=range(len(NO_ROWS)))
+def test_json_lines_that_are_no_rows_are_a_finding(
+    kept: Desk, tmp_path: Path, vkey: str, file: str, lines: bytes
+) -> None:
+    folder = tmp_path / "hostile"
+    audit.export(kept.log, folder, format="jsonl")
+    path = folder / file
+    rows = path.read_bytes()
+    for content in {lines, rows + lines, lines + rows} - {rows}:
+        path.write_bytes(content)
+        signed(folder, {})
+        assert file in {finding["file"] for finding in audit.verify(folder, [vkey]).findings}
+
+
 @pytest.mark.parametrize("name", ["view", "file", "rows", "sha256"])
 def test_a_manifest_whose_files_lack_a_field_is_found(parquet: Path, vkey: str, name: str) -> None:
     path = parquet / "manifest.json"
