@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import cwts
-from cwts import _adjtimex
+from cwts import _adjtimex, _core
 from desk import Desk, until
 
 GOOD = _adjtimex.Reading(
@@ -76,6 +76,10 @@ def test_without_it_no_reading_is_logged_and_a_bad_bound_is_refused(
     assert _clocks(desk.log) == 0
     with pytest.raises(ValueError, match="max_divergence_us is 0"):
         cwts.ClockSync(max_divergence_us=0)
+    core = desk.open()
+    with pytest.raises(ValueError, match='policy: "stop"'):
+        _core.record_clock(core, None, (0, 0, 0, 0), bound_us=1, raw_ns=1, policy="stop")
+    core.close()
     with pytest.raises(ValueError, match="policy is 'stop'"):
         cwts.ClockSync(policy="stop")  # type: ignore[arg-type]
 

@@ -11,7 +11,7 @@ use common::{
 };
 use cwts_audit::holds::{KillAction, KillRequest, NamedScope, PAGE_FILE};
 use cwts_audit::{FindingKind, Level, MemStorage, Options, Storage, Verdict, VerifyKeys, verify};
-use cwts_types::{Body, LimitActivate, ScopeKind};
+use cwts_types::{Body, Clock, ClockSource, Entry, LimitActivate, ScopeKind};
 
 fn verdict(storage: &MemStorage) -> Verdict {
     verify(storage, &all_keys(), Level::Full).unwrap()
@@ -82,6 +82,46 @@ fn numbers_of_a_producer_have_no_gap() {
         push(maker.entry(20, Body::Tick));
     });
     assert_eq!(kinds(&again), [(FindingKind::ProducerGap, Some(20))]);
+}
+
+#[test]
+fn a_clock_that_nobody_read_is_noted_with_how_long() {
+    let read_at = |times: &[i64]| {
+        let verdict = log_with(|maker, push| {
+            for (index, utc_ns) in (20..).zip(times) {
+                let made = maker.entry(index, clock());
+                let mut entry = Entry::decode(&made).unwrap();
+                entry.header.utc_ns = *utc_ns;
+                push(entry.to_bytes());
+            }
+        });
+        assert_eq!(verdict.findings, []);
+        verdict.notes.into_iter().filter(|note| note.contains("clock")).collect::<Vec<_>>()
+    };
+    let (start, second) = (START_NS as i64, 1_000_000_000);
+    assert!(read_at(&[start, start + second, start + 3 * second]).is_empty());
+    assert_eq!(
+        read_at(&[start, start + 2 * second + 1, start + 6 * second]),
+        ["2 times the clock was not read for over 2 s, at most 3999 ms"]
+    );
+    // A clock that was set back is no gap.
+    assert!(read_at(&[start + 9 * second, start]).is_empty());
+}
+
+fn clock() -> Body {
+    Body::Clock(Clock {
+        source: ClockSource::Adjtimex,
+        status: 0,
+        flags: 0,
+        maxerror_us: 1,
+        esterror_us: 1,
+        offset_ns: 0,
+        freq: 0,
+        tai: 37,
+        bound_us: 100,
+        raw_ns: 1,
+        utc_minus_mono_ns: 1,
+    })
 }
 
 #[test]

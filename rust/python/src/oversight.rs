@@ -7,6 +7,7 @@ use cwts_gateway::{
     GatewayError, KeyStore, OverrideAsked, OverrideRequest, alert_row, trigger_days,
 };
 use cwts_types::{Clock, ClockSource, Control, KillState, Override, RegisterKind};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use serde_json::{Value, json};
 
@@ -187,7 +188,11 @@ pub(crate) fn record_clock(
     let on_loss = match policy {
         "halt" => Some(KillState::Halted),
         "reduce_only" => Some(KillState::ReduceOnly),
-        _ => None,
+        "warn" => None,
+        other => {
+            let why = format!("policy: {other:?} is not one of warn, reduce_only, halt");
+            return Err(PyValueError::new_err(why).into());
+        }
     };
     let source = if state.is_some() { ClockSource::Adjtimex } else { ClockSource::None };
     let (status, flags, tai) = state.unwrap_or_default();

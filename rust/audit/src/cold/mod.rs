@@ -34,6 +34,13 @@ pub const BLOCK_BYTES_MAX: usize = 64 << 20;
 const HEAD_BYTES: usize = 28;
 const CODEC_VERSION: u32 = 1;
 
+/// Puts the checksum of what follows a block's head into it; a file without a head stays.
+pub fn seal(file: &mut [u8]) {
+    if let Some((head, rest)) = file.split_at_mut_checked(HEAD_BYTES) {
+        head[HEAD_BYTES - 4..].copy_from_slice(&crc32c::crc32c(rest).to_le_bytes());
+    }
+}
+
 /// Why a block cannot be written or read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BlockError {
@@ -144,8 +151,7 @@ impl Block {
         out.extend_from_slice(&self.first.to_le_bytes());
         out.extend_from_slice(&[0; 4]);
         model.into_coder().finish(&mut out);
-        let crc = crc32c::crc32c(&out[HEAD_BYTES..]);
-        out[HEAD_BYTES - 4..HEAD_BYTES].copy_from_slice(&crc.to_le_bytes());
+        seal(&mut out);
         out
     }
 

@@ -53,10 +53,7 @@ proptest! {
             bytes.truncate(cut.index(bytes.len()));
         }
         // The checksum is no defence against somebody who writes blocks: it is made right.
-        if bytes.len() >= HEAD_BYTES {
-            let crc = crc32c::crc32c(&bytes[HEAD_BYTES..]);
-            bytes[HEAD_BYTES - 4..HEAD_BYTES].copy_from_slice(&crc.to_le_bytes());
-        }
+        seal(&mut bytes);
         if let Ok(read) = Block::decode(&bytes) {
             prop_assert!(read.framed().len() <= BLOCK_BYTES_MAX);
         }
@@ -115,8 +112,7 @@ fn what_is_wrong_is_said_with_its_place() {
     let refused = |change: &dyn Fn(&mut Vec<u8>)| {
         let mut changed = bytes.clone();
         change(&mut changed);
-        let crc = crc32c::crc32c(&changed[HEAD_BYTES..]);
-        changed[24..HEAD_BYTES].copy_from_slice(&crc.to_le_bytes());
+        seal(&mut changed);
         Block::decode(&changed).unwrap_err().to_string()
     };
     assert_eq!(
@@ -164,8 +160,7 @@ fn a_claim_does_not_allocate() {
         bytes.extend_from_slice(&claimed.to_le_bytes());
         bytes.extend_from_slice(&(packed.len() as u32).to_le_bytes());
         bytes.extend_from_slice(&packed);
-        let crc = crc32c::crc32c(&bytes[HEAD_BYTES..]);
-        bytes[24..HEAD_BYTES].copy_from_slice(&crc.to_le_bytes());
+        seal(&mut bytes);
         let error = Block::decode(&bytes).unwrap_err();
         assert!(matches!(error, BlockError::Format { what, .. } if what == why), "{error}");
     }

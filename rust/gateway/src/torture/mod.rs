@@ -11,6 +11,7 @@ mod entries;
 mod feeds;
 pub mod kill;
 mod mutate;
+mod outside;
 mod planted;
 mod samples;
 mod seeds;
@@ -197,6 +198,27 @@ pub static TARGETS: &[Target] = &[
         seeds: entries::log_seeds,
         tokens: entries::FRAME_TOKENS,
         check: entries::log,
+    },
+    Target {
+        name: "receipt",
+        about: "receipts: parsed, verified, not forged",
+        seeds: outside::receipt_seeds,
+        tokens: outside::RECEIPT_TOKENS,
+        check: outside::receipt,
+    },
+    Target {
+        name: "block",
+        about: "cold blocks of an archive",
+        seeds: outside::block_seeds,
+        tokens: &[],
+        check: outside::block,
+    },
+    Target {
+        name: "tile",
+        about: "names of tiles and entry bundles",
+        seeds: outside::tile_name_seeds,
+        tokens: outside::TILE_NAME_TOKENS,
+        check: outside::tile_name,
     },
     Target {
         name: "note",
