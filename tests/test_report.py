@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import copy
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from browser import CHROMIUM, chromium
 from cwts import errors
 from cwts._report import plot, scale, text
 from cwts.report import PAGE_BYTES_MAX, report_fragment, report_html, write_report
 from report_run import BUCKETS, CONTROLS, assert_inert, day, parsed
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def test_a_day_fits_one_small_page_and_says_what_happened() -> None:
@@ -469,27 +466,3 @@ def test_a_browser_paints_something(tmp_path: Path) -> None:
     chromium(tmp_path, "--window-size=1280,2400", f"--screenshot={empty}", blank.as_uri())
     # A painted page of text and curves compresses far worse than a white one of its size.
     assert image.stat().st_size > 5 * empty.stat().st_size
-
-
-def chromium(tmp_path: Path, *arguments: str) -> bytes:
-    """Run chromium without a screen and without a network, and return what it prints."""
-    assert CHROMIUM
-    done = subprocess.run(
-        [
-            CHROMIUM,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-background-networking",
-            "--host-resolver-rules=MAP * ~NOTFOUND",
-            "--hide-scrollbars",
-            f"--user-data-dir={tmp_path / 'profile'}",
-            "--virtual-time-budget=4000",
-            *arguments,
-        ],
-        capture_output=True,
-        check=True,
-        timeout=90,
-    )
-    return done.stdout

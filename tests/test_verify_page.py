@@ -6,19 +6,16 @@ import base64
 import html
 import json
 import re
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from browser import CHROMIUM, chromium
 from cli_run import invoke
 from cwts import _core
 from cwts.verify_page import verify_page
 from desk import Desk, buy
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
 #: Starts of Chromium for one list of cases.
 RUNS_MAX = 10
@@ -63,32 +60,13 @@ def ask(folder: Path, cases: list[tuple[bytes, str]]) -> list[list[str]]:
 
 
 def ask_once(folder: Path, cases: list[tuple[bytes, str]]) -> list[list[str]]:
-    assert CHROMIUM
     given = json.dumps([(base64.b64encode(receipt).decode(), key) for receipt, key in cases])
     driver = folder / "driver.html"
     driver.write_text(DRIVER % given.replace("<", "\\u003c"), encoding="utf-8")
-    done = subprocess.run(
-        [
-            CHROMIUM,
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-background-networking",
-            "--host-resolver-rules=MAP * ~NOTFOUND",
-            "--allow-file-access-from-files",
-            f"--user-data-dir={folder / 'profile'}",
-            "--virtual-time-budget=60000",
-            "--dump-dom",
-            driver.as_uri(),
-        ],
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=90,
-    )
-    found = re.search(r'<pre id="out">(.*?)</pre>', done.stdout, re.DOTALL)
-    assert found, done.stderr[-2_000:]
+    flags = ("--allow-file-access-from-files", "--dump-dom", driver.as_uri())
+    page = chromium(folder, *flags, budget_ms=60_000).decode()
+    found = re.search(r'<pre id="out">(.*?)</pre>', page, re.DOTALL)
+    assert found, page[-2_000:]
     told: list[list[str]] = json.loads(html.unescape(found[1]) or "[]")
     return told
 

@@ -7,11 +7,11 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Final, Literal, Self
 
 from cwts import _core, audit, receipts
 from cwts._clock import ClockSync, watch
+from cwts._closing import Closing
 from cwts.audit import Amend, Note
 
 __all__ = ["AuditLog"]
@@ -22,7 +22,7 @@ _LOOK_S: Final = 0.0002
 _CHECKPOINT_WAIT_S: Final = 10.0
 
 
-class AuditLog:
+class AuditLog(Closing):
     """An open log; `open` makes or continues one. One process writes it at a time.
 
     Every call but `close` has an async twin with an ``a`` in front, which runs on a thread.
@@ -174,17 +174,6 @@ class AuditLog:
     def close(self) -> dict[str, Any] | None:
         """End the log with a signed checkpoint, and give it. A second call does nothing."""
         return None if self._core.is_closed else self._core.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     # Async twins.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from cwts import _core
 from cwts._clock import ClockSync, watch
+from cwts._closing import Closing
 from cwts._core import Decision, Order
 from cwts._market import MarketCalls
 from cwts._oversight import OversightCalls
@@ -32,7 +33,7 @@ _T = TypeVar("_T")
 _CLOCK = ClockSync()
 
 
-class Gateway(MarketCalls, OversightCalls):
+class Gateway(MarketCalls, OversightCalls, Closing):
     """Decides every order against the limits, reserves what it takes, and logs it.
 
     Parameters
@@ -413,17 +414,6 @@ class Gateway(MarketCalls, OversightCalls):
     async def aclose(self) -> dict[str, Any] | None:
         """As `close`."""
         return await self._off_loop(self.close)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     async def __aenter__(self) -> Self:
         return self

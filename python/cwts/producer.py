@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final
+
+from cwts._closing import Closing
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -19,7 +20,7 @@ __all__ = ["Producer"]
 _ANSWERS_MAX: Final = 8_192
 
 
-class Producer:
+class Producer(Closing):
     """One sender; `Gateway.producer` opens it.
 
     Its orders wait in a bounded queue and are decided one after the other with those of all other
@@ -121,17 +122,6 @@ class Producer:
     def close(self) -> None:
         """Send no more. What was sent is decided, and its answers can still be taken."""
         self._core.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self.is_closed else f"{self.open:,} open"

@@ -7,7 +7,8 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use common::{Random, all_keys, closed_log};
+use common::{all_keys, closed_log};
+use cwts_audit::crash::Random;
 use cwts_audit::{FindingKind, Level, MemStorage, Options, VerifyKeys, verify, verify_up_to};
 
 type Image = BTreeMap<String, Vec<u8>>;

@@ -198,14 +198,7 @@ impl<'s> BundleCheck<'s> {
             if bundle.is_of_size(signed_size) {
                 continue;
             }
-            if clean {
-                findings.push(
-                    Finding::new(FindingKind::UnknownFile, &file.name)
-                        .says("no bundle beyond the signed size", "a bundle"),
-                )?;
-            } else {
-                notes.push(format!("`{}` is not of the signed size", file.name));
-            }
+            findings.beyond_signed("bundle", &file.name, clean, notes)?;
         }
         Ok(())
     }

@@ -184,6 +184,25 @@ impl Findings {
         if self.list.len() >= self.max { Err(Stop::Enough) } else { Ok(()) }
     }
 
+    /// A tile or bundle that the signed size does not have: a closed log holds none, one that was
+    /// cut off may.
+    pub(super) fn beyond_signed(
+        &mut self,
+        noun: &str,
+        file: &str,
+        clean: bool,
+        notes: &mut Vec<String>,
+    ) -> Result<(), Stop> {
+        if clean {
+            let expected = format!("no {noun} beyond the signed size");
+            return self.push(
+                Finding::new(FindingKind::UnknownFile, file).says(expected, format!("a {noun}")),
+            );
+        }
+        notes.push(format!("`{file}` is not of the signed size"));
+        Ok(())
+    }
+
     /// Whether the first sign ends the check, so that nothing need be explained.
     pub(super) fn first_only(&self) -> bool {
         self.max == 1

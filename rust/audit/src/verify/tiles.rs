@@ -179,14 +179,7 @@ impl<'s> TileCheck<'s> {
             if is_of_size(tile, signed_size) {
                 continue;
             }
-            if clean {
-                findings.push(
-                    Finding::new(FindingKind::UnknownFile, &file.name)
-                        .says("no tile beyond the signed size", "a tile"),
-                )?;
-            } else {
-                notes.push(format!("`{}` is not of the signed size", file.name));
-            }
+            findings.beyond_signed("tile", &file.name, clean, notes)?;
         }
         Ok(())
     }

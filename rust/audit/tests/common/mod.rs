@@ -235,16 +235,3 @@ pub fn verdict(storage: &MemStorage) -> Verdict {
 pub fn small() -> Options {
     Options { segment_bytes: 32 * 1024, ..Options::default() }
 }
-
-/// SplitMix64: seeded test randomness.
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound
-    }
-}
