@@ -28,6 +28,12 @@ def test_a_note_is_proved_on_another_machine(tmp_path: Path) -> None:
         assert log.entry(fixed)["body"]["index"] == str(index)
         proof = log.inclusion_proof(index, index + 1)
         assert proof["size"] == index + 1
+        with pytest.raises(errors.CwtsError, match=f"entry {index} is not covered"):
+            log.inclusion_proof(index, index)
+        # Over the whole log it is what a receipt of now holds.
+        size = int(log.checkpoint()["size"])
+        lines = log.receipt(index).decode().split("\n\n")[0].splitlines()[3:]
+        assert log.inclusion_proof(index, size)["proof"] == lines != []
         assert log.consistency_proof(index + 1, fixed + 1)["ok"]
         assert log.verify().ok
     verdict = audit.verify_receipt(receipt, keys=[str(tmp_path / "log" / "log.vkey")])

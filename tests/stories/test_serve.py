@@ -79,11 +79,22 @@ def test_nothing_else_is_served(desk: Desk) -> None:
         gateway.submit(buy(qty))
     gateway.close()
     (desk.log / "tile" / "0" / "007").symlink_to("/etc/hostname")
+    # Neither a link to a file leads out of the log nor one to a folder.
+    elsewhere = desk.root / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "000").write_bytes(bytes(8_192))
+    (desk.log / "tile" / "2").symlink_to(elsewhere)
     outside = (
         *("/", "/kill.state", "/lock", "/wal/00000000000000000000.wal", "/../keys", "/tile/0/"),
         *("/tile/0/../../log.vkey", "/tile/%2e%2e/checkpoint", "/%63heckpoint", "//checkpoint"),
         *("/tile/0/x000/000", "/tile/0/0", "/tile/00/000", "/tile/64/000", "/tile/0/000.p/0"),
-        *("/tile/0/000.p/256", "/tile/0/000.p/01", "/tile/0/007", "/tile/entries/000"),
+        *(
+            "/tile/0/000.p/256",
+            "/tile/0/000.p/01",
+            "/tile/0/007",
+            "/tile/2/000",
+            "/tile/entries/000",
+        ),
         *("/tile/0/000/", "/tile/0/000%00", "/tile/0/999", "/etc/passwd", "/tile/0/000.p/9999"),
     )
     with served(desk) as where:

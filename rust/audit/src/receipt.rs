@@ -166,3 +166,40 @@ impl Receipt {
 const HEAD: &str = "c2sp.org/tlog-proof@v1";
 const EXTRA: &str = "extra ";
 const INDEX: &str = "index ";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::note::SigningKey;
+    use crate::plain::write_plain;
+    use crate::published::Published;
+    use crate::storage::MemStorage;
+
+    #[test]
+    fn a_receipt_has_one_spelling() {
+        let key = SigningKey::from_seed("cwts.example/log", &[7; 32]).unwrap();
+        let mut log = MemStorage::new();
+        let entries: Vec<Vec<u8>> = (0..9).map(|n| vec![n; 5]).collect();
+        write_plain(&mut log, &key, entries.iter().map(Vec::as_slice)).unwrap();
+        let text = Published::read(&log).unwrap().receipt(7).unwrap().encode();
+        let read = Receipt::parse(text.as_bytes()).unwrap();
+        assert_eq!(read.verify(&[key.verify_key().clone()]).unwrap(), [7; 5]);
+        for (as_written, other) in [
+            ("index 7\n", "index 07\n"),
+            ("index 7\n", "index +7\n"),
+            ("index 7\n", "index 7\nindex 7\n"),
+            ("index 7\n", "index 7 \n"),
+            ("index 7\n", "index 7\r\n"),
+            ("extra ", "extra  "),
+            ("extra ", "Extra "),
+            ("@v1\n", "@v1\n\n"),
+        ] {
+            let changed = text.replacen(as_written, other, 1);
+            assert_ne!(changed, text);
+            assert!(Receipt::parse(changed.as_bytes()).is_err(), "{other:?}");
+        }
+        assert!(Receipt::parse(b"").is_err() && Receipt::parse(&[b'x'; 200]).is_err());
+        let long = vec![b'x'; RECEIPT_BYTES_MAX + 1];
+        assert!(matches!(Receipt::parse(&long), Err(ReceiptError::TooLong { .. })));
+    }
+}
