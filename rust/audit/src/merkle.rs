@@ -83,11 +83,10 @@ impl CompactRange {
         self.append_and_watch(leaf, u64::BITS);
     }
 
-    /// Appends an entry; gives its leaf hash, and the root of the tile that it fills, if any.
+    /// Appends a leaf; gives the root of the tile that it fills, if any.
     #[inline]
-    pub(crate) fn append_to_tile(&mut self, entry: &[u8]) -> (Hash, Option<Hash>) {
-        let leaf = leaf_hash(entry);
-        (leaf, self.append_and_watch(leaf, TILE_HEIGHT))
+    pub(crate) fn append_to_tile(&mut self, leaf: Hash) -> Option<Hash> {
+        self.append_and_watch(leaf, TILE_HEIGHT)
     }
 
     /// Appends a leaf; gives the perfect subtree of this height that it completes.

@@ -13,7 +13,7 @@ use crate::frame::{
     parse_segment_name,
 };
 use crate::keys::Keys;
-use crate::merkle::Hash;
+use crate::merkle::{Hash, leaf_hash};
 use crate::note::{Checkpoint, NOTE_BYTES_MAX, Note, VerifyKey};
 use crate::storage::{FileStat, Storage, TEMPORARY};
 use crate::tile::{TILE_DIRECTORY, TILE_LEVELS, TileId, right_edge_tile};
@@ -243,7 +243,8 @@ impl<S: Storage> Writer<S> {
         let mut root_at_checkpoint = walk.root_at_checkpoint;
         let wanted = walk.signed.checkpoint.as_ref().map(|c| c.size);
         let checked = check_frame(&frame, self.durable_size, &self.chain, |entry| {
-            leaves.push(range.append_to_tile(entry));
+            let leaf = leaf_hash(entry);
+            leaves.push((leaf, range.append_to_tile(leaf)));
             if Some(range.size()) == wanted {
                 root_at_checkpoint = Some(range.root());
             }

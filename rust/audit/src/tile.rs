@@ -310,7 +310,8 @@ mod tests {
             let mut range = CompactRange::new();
             let mut tiles = BTreeMap::new();
             for index in 0..size {
-                let (leaf, tile_root) = range.append_to_tile(&index.to_le_bytes());
+                let leaf = crate::merkle::leaf_hash(&index.to_le_bytes());
+                let tile_root = range.append_to_tile(leaf);
                 let filled = (index + 1).is_multiple_of(TILE_WIDTH);
                 assert_eq!(tile_root.is_some(), filled, "leaf {index}");
                 if roots_given {

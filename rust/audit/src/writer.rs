@@ -161,7 +161,8 @@ impl<S: Storage> Writer<S> {
             self.commit(self.last_utc_ns)?;
         }
         let index = self.range.size();
-        let (leaf, tile_root) = self.range.append_to_tile(entry);
+        let leaf = leaf_hash(entry);
+        let tile_root = self.range.append_to_tile(leaf);
         self.tiles.append_with_root(leaf, tile_root);
         self.frame.extend_from_slice(&length.to_be_bytes());
         self.frame.extend_from_slice(entry);

@@ -75,7 +75,7 @@ impl Check<'_> {
                         self.findings.push(says)?;
                     }
                     lost = true;
-                    tiles.leaf(None, place(end))?;
+                    tiles.leaf(None, None, place(end))?;
                     continue;
                 };
                 let offset = position as u64;
@@ -88,7 +88,7 @@ impl Check<'_> {
                     entries.take(&place, entry, before, &mut self.findings)?;
                 }
                 range.append_leaf_hash(leaf);
-                tiles.leaf(Some(leaf), place(offset))?;
+                tiles.leaf(Some(leaf), None, place(offset))?;
             }
             if items.next().is_some() {
                 let says = finding(FindingKind::BundleLength).at(end).says("its end", "more bytes");

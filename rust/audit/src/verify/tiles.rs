@@ -75,16 +75,22 @@ impl<'s> TileCheck<'s> {
         Self { storage, stored, levels, mismatches: Vec::new(), mismatches_max, wrong_length }
     }
 
-    /// The next leaf; `None` for an entry that could not be read.
-    pub(super) fn leaf(&mut self, hash: Option<Hash>, place: LeafPlace) -> Result<(), Stop> {
+    /// The next leaf; `None` for an entry that could not be read. `root` is that of the tile which
+    /// the leaf fills, where the tree over the entries has it already.
+    pub(super) fn leaf(
+        &mut self,
+        hash: Option<Hash>,
+        root: Option<Hash>,
+        place: LeafPlace,
+    ) -> Result<(), Stop> {
         let level = &mut self.levels[0];
         level.hashes.push(hash);
         level.places.push(place);
-        if level.hashes.len() == TILE_WIDTH as usize { self.flush(0) } else { Ok(()) }
+        if level.hashes.len() == TILE_WIDTH as usize { self.flush(0, root) } else { Ok(()) }
     }
 
     /// Compares the stored tiles at this place, and hands the root of a full tile up.
-    fn flush(&mut self, level: usize) -> Result<(), Stop> {
+    fn flush(&mut self, level: usize, root: Option<Hash>) -> Result<(), Stop> {
         let filling = &mut self.levels[level];
         let (number, width) = (filling.number, filling.hashes.len());
         let hashes = std::mem::take(&mut filling.hashes);
@@ -114,9 +120,11 @@ impl<'s> TileCheck<'s> {
         }
         self.levels[level].number = number + 1;
         let Some(next) = self.levels.get_mut(level + 1) else { return Ok(()) };
-        let whole: Option<Vec<Hash>> = hashes.into_iter().collect();
-        next.hashes.push(whole.and_then(|hashes| tile_root(&hashes)));
-        if next.hashes.len() == TILE_WIDTH as usize { self.flush(level + 1) } else { Ok(()) }
+        next.hashes.push(root.or_else(|| {
+            let whole: Option<Vec<Hash>> = hashes.into_iter().collect();
+            whole.and_then(|hashes| tile_root(&hashes))
+        }));
+        if next.hashes.len() == TILE_WIDTH as usize { self.flush(level + 1, None) } else { Ok(()) }
     }
 
     /// The log has ended. Compares the right edge, and then the set of files with `signed_size`.
@@ -130,7 +138,7 @@ impl<'s> TileCheck<'s> {
     ) -> Result<(), Stop> {
         for level in 0..usize::from(TILE_LEVELS) {
             if !self.levels[level].hashes.is_empty() {
-                self.flush(level)?;
+                self.flush(level, None)?;
             }
         }
         for (tile, size_bytes) in std::mem::take(&mut self.wrong_length) {

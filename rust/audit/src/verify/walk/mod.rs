@@ -166,8 +166,9 @@ impl Walk<'_, '_> {
     /// Takes in the next entry; `None` for one that could not be read.
     fn leaf(&mut self, entry: Option<&[u8]>, number: usize, offset: u64) -> Result<(), Stop> {
         let leaf = entry.map(crate::merkle::leaf_hash);
+        let mut tile_root = None;
         match leaf {
-            Some(leaf) => self.out.range.append_leaf_hash(leaf),
+            Some(leaf) => tile_root = self.out.range.append_to_tile(leaf),
             None => self.out.lost = true,
         }
         self.out.size += 1;
@@ -178,7 +179,9 @@ impl Walk<'_, '_> {
         if self.findings.first_only() {
             self.bundles.first_sign(self.signed.map_or(0, |s| s.size), self.findings)?;
         }
-        self.tiles.leaf(leaf, LeafPlace { file: number as u32, offset })
+        // Behind a leaf that is lost the tree's tiles are not the log's.
+        let tile_root = tile_root.filter(|_| !self.out.lost);
+        self.tiles.leaf(leaf, tile_root, LeafPlace { file: number as u32, offset })
     }
 
     fn frame(
