@@ -176,6 +176,8 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     ask("status", lambda: core.status(log))
     follower = ask("Follower.__new__", lambda: core.Follower(log))
     ask("Follower.status", follower.status)
+    watch = ask("LogWatch.__new__", lambda: core.LogWatch(log))
+    ask("LogWatch.look", lambda: watch.look(0.0))
     ask("standing_holds", lambda: core.standing_holds(log))
     ask("cancels_after", lambda: core.cancels_after(log, 0))
     ask("torture_judge", lambda: core.torture_judge(log, [1], ["r"]))

@@ -19,6 +19,7 @@ __all__ = [
     "LogError",
     "LogFailedError",
     "LogInUseError",
+    "LogWatch",
     "Order",
     "PermissionDeniedError",
     "Producer",
@@ -271,6 +272,13 @@ class Follower:
 
     def __new__(cls, dir: str) -> Follower: ...
     def status(self) -> dict[str, Any]: ...
+
+@final
+class LogWatch:
+    """Checks one log while it grows, from its first entry and without its lock."""
+
+    def __new__(cls, dir: str, key: str | None = None) -> LogWatch: ...
+    def look(self, patience_s: float) -> dict[str, Any]: ...
 
 @final
 class RangeCheck:

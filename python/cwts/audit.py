@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from cwts import _core
+from cwts._live import Seen, watch
 
 __all__ = [
     "REGISTERS",
     "REPORTS",
     "Amend",
     "Note",
+    "Seen",
     "Verdict",
     "averify",
     "explain",
@@ -28,6 +30,7 @@ __all__ = [
     "trigger_counts",
     "verify",
     "verify_receipt",
+    "watch",
 ]
 
 #: The registers that `registers` gives, in its order.

@@ -23,6 +23,7 @@ from cwts.cli.log_read import (
     verify_page,
 )
 from cwts.cli.log_serve import serve
+from cwts.cli.log_watch import watch
 from cwts.cli.output import FOUND_WRONG, json_option, one_line, write_json
 
 __all__ = ["log"]
@@ -158,5 +159,6 @@ for _command in (
     drill,
     export,
     query,
+    watch,
 ):
     log.add_command(_command)

@@ -39,7 +39,7 @@ pub use receipt::{Receipt, ReceiptError};
 pub use recovery::{Opened, Visitor};
 pub use storage::{FileStat, FsStorage, MemStorage, Storage, StorageError};
 pub use verify::{
-    FINDINGS_MAX, Finding, FindingKind, Level, Verdict, VerifyKeys, verify, verify_plain,
-    verify_up_to,
+    EntryCheck, FINDINGS_MAX, Finding, FindingKind, Level, LiveCheck, Verdict, VerifyKeys, verify,
+    verify_plain, verify_up_to,
 };
 pub use writer::{CHECKPOINT_FILE, Options, VKEY_FILE, WAL_HEAD_FILE, Writer, log_id_of};

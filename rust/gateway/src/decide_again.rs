@@ -14,7 +14,7 @@ use crate::GatewayError;
 use crate::reader::read_log;
 
 /// Decisions that differ and are named; the log is wrong with one.
-const NAMED_MAX: usize = 100;
+const NAMED_MAX: u64 = 100;
 
 /// Decides every order of a log again, and adds what differs to what the bytes gave.
 ///
@@ -26,51 +26,63 @@ pub fn check_decisions(dir: &Path, verdict: &mut Verdict) -> Result<(), GatewayE
         verdict.not_checked.push("decisions, made again: entries are damaged".to_owned());
         return Ok(());
     }
-    let (mut engine, mut open): (Engine, Option<Outcome>) = (Engine::new(), None);
-    let (mut compared, mut differing, mut ended) = (0_u64, 0_u64, false);
+    let mut again = DecideAgain::default();
     let findings = &mut verdict.findings;
     read_log(dir, &mut |index, bytes| {
-        if ended {
-            return Ok(());
-        }
-        let finding = |kind| Finding::new(kind, "wal").index(index).by("the entries before it");
-        let Ok(entry) = Entry::decode(bytes) else { return Ok(()) };
-        let outcome = match engine.step(index, &entry) {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                let says = "an entry that follows from those before";
-                findings.push(finding(FindingKind::ParentBad).says(says, error));
-                ended = true;
-                return Ok(());
-            }
-        };
-        match &entry.body {
-            Body::Order(..) => open = outcome,
-            Body::Decision(decision, violations) => {
-                compared += 1;
-                let again = open.take();
-                let same = again
-                    .as_ref()
-                    .is_some_and(|a| a.decision == *decision && a.violations == *violations);
-                if same {
-                    return Ok(());
-                }
-                differing += 1;
-                if differing <= NAMED_MAX as u64 {
-                    let expected = again.map_or_else(
-                        || "no decision: no order waits for one".to_owned(),
-                        |again| words(&again.decision),
-                    );
-                    let got = words(decision);
-                    findings.push(finding(FindingKind::DecisionDiffers).says(expected, got));
-                }
-            }
-            _ => {}
-        }
+        findings.extend(again.entry(index, bytes));
         Ok(())
     })?;
+    let DecideAgain { compared, differing, .. } = again;
     verdict.notes.push(format!("{compared} decisions were made again, {differing} differ"));
     Ok(())
+}
+
+/// The fold that decides again, fed with entries in order.
+#[derive(Debug, Default)]
+pub(crate) struct DecideAgain {
+    engine: Engine,
+    /// What the last order gives, until its decision comes.
+    open: Option<Outcome>,
+    compared: u64,
+    differing: u64,
+    /// Behind an entry that does not fit nothing follows.
+    ended: bool,
+}
+
+impl DecideAgain {
+    /// Takes in an entry; gives what is wrong with it.
+    pub(crate) fn entry(&mut self, index: u64, bytes: &[u8]) -> Option<Finding> {
+        if self.ended {
+            return None;
+        }
+        let finding = |kind| Finding::new(kind, "wal").index(index).by("the entries before it");
+        let entry = Entry::decode(bytes).ok()?;
+        let outcome = match self.engine.step(index, &entry) {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                self.ended = true;
+                let says = "an entry that follows from those before";
+                return Some(finding(FindingKind::ParentBad).says(says, error));
+            }
+        };
+        let Body::Decision(decision, violations) = &entry.body else {
+            if matches!(entry.body, Body::Order(..)) {
+                self.open = outcome;
+            }
+            return None;
+        };
+        self.compared += 1;
+        let again = self.open.take();
+        let same = |a: &Outcome| a.decision == *decision && a.violations == *violations;
+        if again.as_ref().is_some_and(same) {
+            return None;
+        }
+        self.differing += 1;
+        let none = "no decision: no order waits for one".to_owned();
+        let expected = again.map_or(none, |again| words(&again.decision));
+        (self.differing <= NAMED_MAX)
+            .then(|| finding(FindingKind::DecisionDiffers).says(expected, words(decision)))
+    }
 }
 
 fn words(decision: &Decision) -> String {
@@ -81,12 +93,14 @@ fn words(decision: &Decision) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use cwts_audit::{FsStorage, Level, VerifyKeys, verify};
     use cwts_risk::Outcome;
     use cwts_types::{NO_CONTROL, Order, Reasons, ReleaseMode, Side, producer};
 
     use super::*;
-    use crate::{Gateway, GatewayOptions, KeyStore};
+    use crate::{Gateway, GatewayOptions, KeyStore, Watch};
 
     const LIMITS: &str = "schema = 1\n[firm]\nbase_currency = \"USD\"\ncredit = \"1_000_000\"\n\
         [account.a]\nmax_order_qty = 10\nmax_order_notional = \"50_000\"\ncredit = \"900_000\"\n\
@@ -118,7 +132,8 @@ mod tests {
                 release: ReleaseMode::Async,
             })
             .unwrap();
-            let mut false_at = 0;
+            let (mut false_at, mut live) = (0, Vec::new());
+            let mut watch = Watch::new(&dir, None);
             for n in 0..5 {
                 let now = gateway.clock.now();
                 let seq = gateway.log.as_ref().unwrap().next_index();
@@ -143,6 +158,11 @@ mod tests {
                 }
                 let header = gateway.header(producer::API as usize, now);
                 gateway.append_pair(&order, &outcome, header).unwrap();
+                gateway.log.as_ref().unwrap().wait_durable().unwrap();
+                let seen = watch.look(Duration::ZERO).unwrap();
+                assert!(seen.size == seq + 2 || !live.is_empty(), "it stands where it found");
+                assert!(seen.findings.is_empty() || n == 2, "found as it is written");
+                live.extend(seen.findings.into_iter().map(|f| (f.kind, f.index)));
             }
             gateway.close().unwrap();
             let storage = FsStorage::open(&dir).unwrap();
@@ -155,6 +175,7 @@ mod tests {
             } else {
                 assert_eq!(found, [(FindingKind::DecisionDiffers, Some(false_at))]);
             }
+            assert_eq!(live, found, "whoever watches says the same, at once");
             let note = format!("5 decisions were made again, {differing} differ");
             assert!(verdict.notes.contains(&note), "{:?}", verdict.notes);
         }

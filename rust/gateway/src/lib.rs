@@ -43,6 +43,7 @@ mod story;
 pub mod suggest;
 mod switch;
 pub mod torture;
+mod watch;
 pub mod whatif;
 
 pub use change::LimitsRequest;
@@ -76,6 +77,7 @@ pub use request_change::{
 pub use start::{GatewayOptions, parse_limits};
 pub use story::{engine_state, explain, status, status_of, violation_row};
 pub use switch::KillSwitch;
+pub use watch::{Seen, Watch};
 
 /// A text id as a number: the first 8 bytes of its SHA-256, never 0 unless the text is empty.
 pub fn text_id(text: &str) -> u64 {

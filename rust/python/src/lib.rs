@@ -25,6 +25,7 @@ mod replay;
 mod run;
 mod table;
 mod torture;
+mod watch;
 mod whatif;
 
 /// See the `cwts` package: nothing here is public by itself.
@@ -92,6 +93,8 @@ mod _core {
     use crate::run::{check_run, decision_stream, seal_run};
     #[pymodule_export]
     use crate::torture::{torture_check, torture_input, torture_run, torture_targets};
+    #[pymodule_export]
+    use crate::watch::LogWatch;
     #[pymodule_export]
     use crate::whatif::{Suggest, WhatIf};
     /// `release`, or a benchmark refuses to run.

@@ -7,6 +7,7 @@ mod bundles;
 mod entries;
 mod files;
 mod finding;
+mod live;
 mod plain;
 mod tiles;
 mod walk;
@@ -19,6 +20,7 @@ use crate::note::{Checkpoint, VerifyKey};
 use crate::storage::{FileStat, Storage, StorageError};
 
 pub use finding::{Finding, FindingKind, Verdict};
+pub use live::{EntryCheck, LiveCheck};
 pub use plain::verify_plain;
 
 use bundles::BundleCheck;
