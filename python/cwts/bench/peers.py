@@ -17,10 +17,13 @@ VERSIONS = {
 }
 
 #: Those that no extra of ours installs, for their size and licence: `make bench` brings them.
-BROUGHT = {"nautilus_trader": "1.221.0"}
+BROUGHT = {"nautilus_trader": "1.221.0", "pymerkle": "7.0.0"}
 
 #: Peers without a package to look for: parts of us, and what a Rust benchmark is built with.
-ALONE = ("the log alone", "one worker", "own scalar", "openpit crate")
+ALONE = (
+    *("the log alone", "one worker", "own scalar", "openpit crate", "ct-merkle"),
+    *("raw hash loop", "the slower half", "one fdatasync", "sqlite3"),
+)
 
 
 class PeerMissing(Exception):  # noqa: N818 - a state of the machine, not a fault
@@ -59,19 +62,21 @@ def find(name: str) -> Any:
     PeerMissing
         It cannot be measured here.
     """
-    from cwts.bench import decoders, nautilus, openpit, rings
+    from cwts.bench import decoders, nautilus, openpit, rings, trees
 
     if name in ALONE:
         return Alone(name)
     if name == "numpy":
         return Alone(f"numpy {metadata.version('numpy')}")
-    if name == "nautilus_trader":
-        return nautilus.find()
-    if name in rings.PEERS:
-        return rings.find(name)
-    if name == "openpit":
-        return openpit.find()
-    return decoders.find(name)
+    by_name: dict[str, Callable[[], Any]] = {
+        "nautilus_trader": nautilus.find,
+        "openpit": openpit.find,
+        "pyarrow": trees.parquet,
+        "pymerkle": trees.pymerkle,
+    }
+    if name in by_name:
+        return by_name[name]()
+    return rings.find(name) if name in rings.PEERS else decoders.find(name)
 
 
 class Alone:

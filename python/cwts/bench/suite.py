@@ -15,6 +15,7 @@ from cwts.bench import ours, peers
 from cwts.bench.feeds import FEEDS
 from cwts.bench.goals import Goal
 from cwts.bench.kill import KILLS
+from cwts.bench.log import LOG
 from cwts.bench.peers import PeerMissing
 from cwts.bench.risk import RISK
 from cwts.bench.scene import Measured, Scene, WorkDiffersError, same
@@ -161,6 +162,7 @@ def _rounded(value: float | None) -> float | None:
 BENCHES: dict[str, Callable[[Scene], Measured]] = {
     **RISK,
     "log_cost_ns": log_cost_ns,
+    **LOG,
     **KILLS,
     **FEEDS,
 }
