@@ -22,6 +22,7 @@ from cwts.cli.log_read import (
     unpack,
     verify_page,
 )
+from cwts.cli.log_seal import identity, seal, unseal
 from cwts.cli.log_serve import serve
 from cwts.cli.log_watch import watch
 from cwts.cli.output import FOUND_WRONG, json_option, one_line, write_json
@@ -160,5 +161,8 @@ for _command in (
     export,
     query,
     watch,
+    seal,
+    unseal,
+    identity,
 ):
     log.add_command(_command)
