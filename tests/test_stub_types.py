@@ -196,6 +196,7 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     where = (str(desk.root / "records"), str(desk.root / "record-keys"))
     records = ask("open_records", lambda: core.open_records(where[0], keys=where[1]))
     note = ask("append_note", lambda: core.append_note(records, "a note", "anna"))
+    ask("record_check", lambda: core.record_check(records, 2, bytes(32), 0, 1, "anna"))
     ask("append_amend", lambda: core.append_amend(records, note, "text", "b", "typo", "anna"))
     records.close()
     about_columns(log, ask)

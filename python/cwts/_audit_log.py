@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, Self
 
 from cwts import _core, audit, receipts
+from cwts._checks import LogChecks
 from cwts._clock import ClockSync, watch
 from cwts._closing import Closing
 from cwts.audit import Amend, Note
@@ -22,7 +23,7 @@ _LOOK_S: Final = 0.0002
 _CHECKPOINT_WAIT_S: Final = 10.0
 
 
-class AuditLog(Closing):
+class AuditLog(LogChecks, Closing):
     """An open log; `open` makes or continues one. One process writes it at a time.
 
     Every call but `close` has an async twin with an ``a`` in front, which runs on a thread.
@@ -168,6 +169,9 @@ class AuditLog(Closing):
             raise IndexError(f"entry {index} was not appended: the log has {len(self)} entries")
         what = f"no checkpoint covers entry {index}"
         _until(lambda: int(self.checkpoint()["size"]) > index, _CHECKPOINT_WAIT_S, what)
+
+    def _log_directory(self) -> Path:
+        return self.directory
 
     # The end.
 

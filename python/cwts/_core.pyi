@@ -74,6 +74,7 @@ __all__ = [
     "read_entries",
     "read_events",
     "receipt",
+    "record_check",
     "record_clock",
     "registers",
     "request_approve",
@@ -585,6 +586,9 @@ def open_records(log: str, *, keys: str | None = None, origin: str | None = None
 def append_note(gateway: Gateway, text: str, actor: str) -> int: ...
 def append_amend(
     gateway: Gateway, index: int, field: str, value: str, reason: str, actor: str
+) -> int: ...
+def record_check(
+    gateway: Gateway, size: int, root: bytes, findings: int, level: int, actor: str
 ) -> int: ...
 def inclusion(dir: str, index: int, size: int | None = None) -> dict[str, Any]: ...
 def record_clock(

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from cwts import _core
+from cwts._checks import LogChecks
 from cwts._clock import ClockSync, watch
 from cwts._closing import Closing
 from cwts._core import Decision, Order
@@ -33,7 +34,7 @@ _T = TypeVar("_T")
 _CLOCK = ClockSync()
 
 
-class Gateway(MarketCalls, OversightCalls, Closing):
+class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
     """Decides every order against the limits, reserves what it takes, and logs it.
 
     Parameters
@@ -97,6 +98,7 @@ class Gateway(MarketCalls, OversightCalls, Closing):
             origin=origin,
             release=release,
         )
+        self._log = None if log is None else Path(log)
         self._waits = log is not None
         self._is_durable = self._waits and release == "durable"
         self.check = self._core.check
@@ -401,6 +403,9 @@ class Gateway(MarketCalls, OversightCalls, Closing):
     async def aflush(self) -> None:
         """As `flush`."""
         await self._off_loop(self._core.sync)
+
+    def _log_directory(self) -> Path | None:
+        return self._log
 
     # The end.
 

@@ -353,7 +353,9 @@ impl Gateway {
 
     #[cold]
     pub(crate) fn fail(&mut self, why: String) -> GatewayError {
-        self.failed = Some(why.clone());
+        if self.failed.replace(why.clone()).is_none() {
+            self.switch.trip();
+        }
         GatewayError::LogFailed { why }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! Source: SEC Rule 17a-4(f)(2)(i)(A): who changed what and when, and both versions stay.
 
-use cwts_types::{Amend, Body, ENTRY_BYTES_MAX, Entry, HEADER_BYTES, Header, Note, RegisterKind};
+use cwts_types::{
+    Amend, Body, ENTRY_BYTES_MAX, Entry, Fsck, HEADER_BYTES, Header, Note, RegisterKind,
+};
 
 use crate::GatewayError;
 use crate::control::clipped;
@@ -39,6 +41,14 @@ impl Gateway {
         let reason = bounded("reason", reason)?;
         let amend = Amend { index, salt: salt()?, field, value, reason };
         self.write_record(Body::Amend(amend), actor)
+    }
+
+    /// Appends what a check of this log found and gives its index.
+    ///
+    /// # Errors
+    /// As [`Gateway::note`].
+    pub fn record_check(&mut self, check: Fsck, actor: &str) -> Result<u64, GatewayError> {
+        self.write_record(Body::Fsck(check), actor)
     }
 
     fn write_record(&mut self, body: Body, actor: &str) -> Result<u64, GatewayError> {

@@ -91,6 +91,15 @@ impl KillSwitch {
         self.tickets.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// Halts the firm for whoever looks at the page. Without a log no request can be written, and
+    /// none is left: the log that is opened next says what is in force.
+    pub(crate) fn trip(&self) {
+        if let Some(page) = &self.page {
+            // Contended beyond reason is halted, to every reader.
+            let _ = page.raise(0, KillState::Halted as u8);
+        }
+    }
+
     /// Leaves a request of this process and makes it felt at the next order.
     pub(crate) fn raise(&self, slot: Option<usize>, request: LocalRequest) {
         let state = match request.request.action {

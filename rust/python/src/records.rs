@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use cwts_gateway::{Gateway as Core, GatewayOptions, KeyStore};
-use cwts_types::ReleaseMode;
+use cwts_types::{Fsck, ReleaseMode};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
 use crate::error::Error;
@@ -48,3 +49,24 @@ pub(crate) fn append_amend(
 ) -> Result<u64, Error> {
     Ok(py.detach(|| gateway.lock()?.core()?.amend(index, [field, value, reason], actor))?)
 }
+
+/// Appends what a check of the log found and gives its index; it is not durable yet.
+#[pyfunction]
+pub(crate) fn record_check(
+    py: Python<'_>,
+    gateway: &Gateway,
+    size: u64,
+    root: [u8; 32],
+    findings: u64,
+    level: u8,
+    actor: &str,
+) -> Result<u64, Error> {
+    if level > REPLAY_LEVEL {
+        return Err(PyValueError::new_err(format!("level: {level} is not 0, 1 or 2")).into());
+    }
+    let check = Fsck { size, root, findings, level };
+    Ok(py.detach(|| gateway.lock()?.core()?.record_check(check, actor))?)
+}
+
+/// The deepest level of a check, as FSCK has it.
+const REPLAY_LEVEL: u8 = 2;
