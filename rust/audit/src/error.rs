@@ -63,6 +63,12 @@ pub enum LogError {
     /// The MAC key is not this log's.
     #[error("the frame key is not this log's: the MAC of the first frame does not verify")]
     WrongKey,
+    /// The file of the frame keys is not of its form, or another log's.
+    #[error("`epoch.key` {what}")]
+    KeyFile {
+        /// What is wrong with it.
+        what: String,
+    },
     /// A name or note is malformed.
     #[error(transparent)]
     Note(#[from] NoteError),
