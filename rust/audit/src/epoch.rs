@@ -224,7 +224,7 @@ impl<S: Storage> Writer<S> {
         }
         let done = self.epochs.close(self.durable_size, self.durable_root, self.chain);
         let seal = self.note_failure(done.map_err(LogError::from))?;
-        self.push(&entry(seal))
+        self.push_any(&entry(seal))
     }
 
     /// Which epoch of the frame key the next frame is of.

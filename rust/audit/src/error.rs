@@ -27,6 +27,9 @@ pub enum LogError {
         /// Its length.
         bytes: usize,
     },
+    /// An epoch of the frame key does not end by an entry that somebody else wrote.
+    #[error("KEY_EPOCH is written when the frame key evolves, and not otherwise")]
+    Seal,
     /// A new log starts with SCHEMA and GENESIS.
     #[error("a new log needs at least 2 entries to start with, {count} were given")]
     FirstEntries {

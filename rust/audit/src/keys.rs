@@ -71,12 +71,19 @@ impl KeyChain {
 
     /// This epoch's MAC, keyed and ready.
     pub fn frame_mac(&self) -> FrameMac {
-        let key = self.expand(MAC_INFO);
-        let keyed = Hmac::new_from_slice(key.as_slice()).expect("HMAC takes a key of any length");
+        let keyed = keyed(&self.expand(MAC_INFO));
+        scrub_stack();
         FrameMac { epoch: self.epoch, keyed }
     }
 
     fn expand(&self, info: &[u8]) -> Box<Zeroizing<[u8; 32]>> {
+        let out = self.expand_on_stack(info);
+        scrub_stack();
+        out
+    }
+
+    #[inline(never)]
+    fn expand_on_stack(&self, info: &[u8]) -> Box<Zeroizing<[u8; 32]>> {
         let mut out = Box::new(Zeroizing::new([0; 32]));
         Hkdf::<Sha256>::from_prk(self.secret.as_slice())
             .expect("32 bytes are a pseudorandom key")
@@ -91,6 +98,21 @@ impl fmt::Debug for KeyChain {
         f.debug_struct("KeyChain").field("epoch", &self.epoch).finish_non_exhaustive()
     }
 }
+
+#[inline(never)]
+fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
+}
+
+/// Overwrites what the functions called before have left below this one's caller on the stack:
+/// HKDF and HMAC keep key material in variables that are not erased.
+#[inline(never)]
+fn scrub_stack() {
+    std::hint::black_box(&mut [0_u8; STACK_BYTES]);
+}
+
+/// Far more than HKDF and HMAC over SHA-256 take.
+const STACK_BYTES: usize = 16 * 1024;
 
 /// The MAC key of one epoch.
 #[derive(Clone)]

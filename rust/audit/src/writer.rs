@@ -5,7 +5,7 @@
 //! written, because a second fsync may claim success for pages that the system has dropped.
 
 use crate::bundle::{BundleBuilder, BundleId};
-use crate::epoch::Epochs;
+use crate::epoch::{Epochs, is_seal};
 use crate::error::LogError;
 use crate::frame::{
     FRAME_ENTRIES_MAX, FRAME_HEADER_BYTES, FRAME_PAYLOAD_BYTES_MAX, FrameHeader, LENGTH_BYTES,
@@ -151,8 +151,17 @@ impl<S: Storage> Writer<S> {
 
     /// Appends an entry and gives its index. It is durable after the next [`Writer::commit`]; a
     /// full frame is committed first, under the time of the last commit.
+    ///
+    /// # Errors
+    /// The entry is too long, it is a KEY_EPOCH ([`Writer::evolve`] writes those), or the writer
+    /// has failed.
     #[inline]
     pub fn push(&mut self, entry: &[u8]) -> Result<u64, LogError> {
+        if is_seal(entry) { Err(LogError::Seal) } else { self.push_any(entry) }
+    }
+
+    #[inline]
+    pub(crate) fn push_any(&mut self, entry: &[u8]) -> Result<u64, LogError> {
         if self.failed {
             return Err(LogError::Failed);
         }
