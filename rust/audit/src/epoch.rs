@@ -134,7 +134,6 @@ impl Epochs {
 
     /// Goes on in the epoch in which the log ends, and erases what need not be kept.
     pub(crate) fn settle(&mut self, at: EpochAt, signed_size: u64) -> Result<(), StorageError> {
-        let is_behind = at.ahead.is_some();
         if let Some((previous, chain)) = at.ahead {
             self.previous = Some(previous);
             self.chain = chain;
@@ -142,19 +141,18 @@ impl Epochs {
             && let Some(previous) = self.previous.take()
         {
             // The seal that was to end this epoch is not in the log: it is made again, and so
-            // is the next key, which lies in the file already.
+            // is the next key.
             self.chain = previous;
         }
         self.mac = self.chain.frame_mac();
         self.opened_at = at.opened_at;
-        let Some(file) = &mut self.file else {
-            return self.erase_below(signed_size);
-        };
-        file.remove_temporary()?;
-        if is_behind {
-            file.replace(&self.chain, self.previous.as_ref())?;
+        self.previous = self.previous.take().filter(|_| signed_size <= self.opened_at);
+        // In any case: a folder that cannot be written is found now and not at the next step, and
+        // what a crash left of a replacement holds secrets, and goes.
+        match &mut self.file {
+            Some(file) => file.replace(&self.chain, self.previous.as_ref()),
+            None => Ok(()),
         }
-        self.erase_below(signed_size)
     }
 }
 

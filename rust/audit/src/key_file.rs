@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::error::LogError;
 use crate::keys::KeyChain;
-use crate::storage::{Storage, StorageError, TEMPORARY, replace_file};
+use crate::storage::{Storage, StorageError, replace_file};
 
 /// The file's name, in a folder of secrets that is never the log's.
 pub const EPOCH_KEY_FILE: &str = "epoch.key";
@@ -60,12 +60,6 @@ impl KeyFile {
         previous: Option<&KeyChain>,
     ) -> Result<(), StorageError> {
         replace_file(&mut *self.folder, EPOCH_KEY_FILE, &*encode(self.log_id, chain, previous))
-    }
-
-    /// Removes what a crash left of a replacement: it holds secrets, too.
-    pub(crate) fn remove_temporary(&mut self) -> Result<(), StorageError> {
-        self.folder.unlink(&format!("{EPOCH_KEY_FILE}{TEMPORARY}"))?;
-        self.folder.sync_dir("")
     }
 }
 

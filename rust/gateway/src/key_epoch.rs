@@ -65,6 +65,10 @@ impl Gateway {
 
     #[cold]
     fn evolve(&mut self, now: Now) {
+        if !self.log.as_mut().is_some_and(|log| log.has_room(1)) {
+            // It waits: a cancel that was promised its slots must find them.
+            return;
+        }
         let body = KeyEpoch { epoch: 0, size: 0, root: [0; 32], chain: [0; 32], mac: [0; 32] };
         // A failure is kept by the gateway, and told to its next caller.
         if self.append(Body::KeyEpoch(body), now, 0).is_ok() {

@@ -86,7 +86,7 @@ mod _core {
     #[pymodule_export]
     use crate::producer::Producer;
     #[pymodule_export]
-    use crate::records::{append_amend, append_note, open_records};
+    use crate::records::{append_amend, append_note, init_log, k0_on_host, open_records};
     #[pymodule_export]
     use crate::replay::{Replay, asset_class, generate, profiles};
     #[pymodule_export]
