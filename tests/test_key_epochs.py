@@ -1,4 +1,4 @@
-"""`cwts log init` and `--k0`: the frame key evolves, and who keeps `K_0` sees what others cannot."""
+"""`cwts log init` and `--k0`: frame keys evolve, and who keeps `K_0` sees what others cannot."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def _verify(root: Path, *args: object) -> tuple[int, dict[str, Any]]:
 
 
 def test_two_lines_are_printed_and_what_they_name_checks_every_epoch(root: Path) -> None:
-    done = invoke("log", "init", root / "log", "--escrow", root / "k0", "--origin", "cwts.example/1")
+    done = invoke(
+        "log", "init", root / "log", "--escrow", root / "k0", "--origin", "cwts.example/1"
+    )
     assert done.exit_code == 0, done.output
     auditor, keeper = done.stdout.splitlines()
     vkey = auditor.removeprefix("give to the auditor").strip()
@@ -59,7 +61,9 @@ def test_two_lines_are_printed_and_what_they_name_checks_every_epoch(root: Path)
     # Without K_0 the verdict says what was not looked at.
     code, told = _verify(root, "--vkey", vkey)
     assert code == 0
-    assert [what for what in told["not_checked"] if "seals of key epochs: K_0 was not given" in what]
+    assert [
+        what for what in told["not_checked"] if "seals of key epochs: K_0 was not given" in what
+    ]
     # The host keeps the key of the last epoch alone, and works on with it.
     (folder,) = [path for path in (root / "keys").iterdir() if path.is_dir()]
     assert {path.name for path in folder.iterdir()} == {"ed25519.key", "epoch.key"}

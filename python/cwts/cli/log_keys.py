@@ -25,8 +25,8 @@ k0_option = click.option(
     "--k0",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     metavar="FILE",
-    help="The file that keeps the log's K_0, which `cwts log init` gave: every frame's MAC in every "
-    "key epoch is checked too.",
+    help="The file that keeps the log's K_0, which `cwts log init` gave: every frame's MAC in "
+    "every key epoch is checked too.",
 )
 
 
@@ -53,9 +53,7 @@ def init(
     if escrow is not None and print_k0:
         raise click.UsageError("--escrow and --print-k0: choose one")
     path = None if escrow is None else str(escrow)
-    vkey, kept, k0 = _core.init_log(
-        str(directory), origin=origin, escrow=path, hand_over=print_k0
-    )
+    vkey, kept, k0 = _core.init_log(str(directory), origin=origin, escrow=path, hand_over=print_k0)
     if as_json:
         write_json({"log": str(directory), "vkey": vkey, "escrow": kept, "k0": k0})
         return
