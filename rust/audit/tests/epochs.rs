@@ -14,7 +14,7 @@ use cwts_audit::keys::FrameMac;
 use cwts_audit::{
     CHECKPOINT_FILE, Checkpoint, CompactRange, EPOCH_KEY_FILE, FindingKind, Hash, KeyChain, Keys,
     Level, LogError, MemStorage, Options, SigningKey, Storage, Verdict, VerifyKeys, WAL_HEAD_FILE,
-    Writer, create_key_file, log_id_of, verify,
+    Writer, create_key_file, log_id_of, verify, verify_plain, write_plain,
 };
 use cwts_types::{Body, Close, Entry, Note};
 
@@ -446,6 +446,51 @@ fn epochs_follow_one_another_and_a_seal_says_what_was_before_it() {
     };
     let told = found(forge(&image[WAL], moved, |_| false, right_mac));
     assert_eq!((told[0].0, told[0].1), (FindingKind::EpochMac, Some(42)));
+}
+
+#[test]
+fn a_seal_outlives_the_frames() {
+    let mut host = Host::three_epochs();
+    host.close();
+    let entries = |edit: &dyn Fn(u64, &mut Entry)| {
+        let mut entries = Vec::new();
+        frames(&host.log.image()[WAL], |frame| {
+            for item in Entries::new(frame.payload) {
+                let mut entry = Entry::decode(item.unwrap().1).unwrap();
+                edit(entries.len() as u64, &mut entry);
+                entries.push(entry.to_bytes());
+            }
+        });
+        let mut plain = MemStorage::new();
+        let signing = SigningKey::from_seed(ORIGIN, &SEED).unwrap();
+        write_plain(&mut plain, &signing, entries.iter().map(Vec::as_slice)).unwrap();
+        plain
+    };
+    let kinds = |plain: &MemStorage, keys: &VerifyKeys| {
+        let verdict = verify_plain(plain, keys).unwrap();
+        verdict.findings.iter().map(|f| (f.kind, f.index)).collect::<Vec<_>>()
+    };
+    let whole = entries(&|_, _| {});
+    assert_eq!(kinds(&whole, &all_keys()), []);
+    let verdict = verify_plain(&whole, &without_k0()).unwrap();
+    assert!(verdict.not_checked.iter().any(|what| what.contains("seals")), "{verdict:?}");
+    // Everything of it is right but the key.
+    let forged = entries(&|index, entry| {
+        if let (80, Body::KeyEpoch(seal)) = (index, &mut entry.body) {
+            let guess = KeyChain::resume(seal.epoch, &[0x77; 32]).frame_mac();
+            *seal = guess.seal(seal.size, seal.root, seal.chain);
+        }
+    });
+    assert_eq!(kinds(&forged, &without_k0()), []);
+    assert_eq!(kinds(&forged, &all_keys()), [(FindingKind::EpochMac, Some(80))]);
+    // An entry before it is another: no key is needed to see that.
+    let edited = entries(&|index, entry| {
+        if let (13, Body::Note(Note { text, .. })) = (index, &mut entry.body) {
+            "desk B opened".clone_into(text);
+        }
+    });
+    let told = kinds(&edited, &without_k0());
+    assert_eq!(told[..2], [(FindingKind::EpochMac, Some(40)), (FindingKind::EpochMac, Some(80)),]);
 }
 
 #[test]
