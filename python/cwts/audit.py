@@ -132,6 +132,7 @@ def verify(
     *,
     level: Literal["roots", "full", "replay"] = "full",
     since: bytes | None = None,
+    k0: str | os.PathLike[str] | None = None,
 ) -> Verdict:
     """Check every byte of every file of a log; or a receipt, with no log at hand.
 
@@ -156,17 +157,27 @@ def verify(
     since : bytes, optional
         A checkpoint of the log that was kept elsewhere. The log must still begin with what it
         signs: less is ``ROLLBACK``, something else ``INCONSISTENT``.
+    k0 : path-like, optional
+        The file of the log's first frame key, as `cwts log init` gave it to its keeper. With it the
+        MAC of every frame in every key epoch is checked, and every epoch's seal.
 
     Raises
     ------
     LogError
         The directory is not a log.
+    CwtsError
+        `k0` cannot be read, or holds no key.
+    ValueError
+        `since` or `k0` was given for what is not one log.
     """
     from cwts import _export_verify, archives, receipts
 
     other = (receipts.is_receipts, _export_verify.is_export, archives.is_archive)
     if since is not None and any(kind(Path(log)) for kind in other):
         why = f"{os.fspath(log)}: a kept checkpoint is held against a log, and this is none"
+        raise ValueError(why)
+    if k0 is not None and (any(kind(Path(log)) for kind in other) or is_run(_existing(log))):
+        why = f"{os.fspath(log)}: K_0 checks the frames of one live log, and this is none"
         raise ValueError(why)
     if receipts.is_receipts(Path(log)):
         return receipts.verify_receipts(log, keys)
@@ -175,8 +186,10 @@ def verify(
     if archives.is_archive(Path(log)):
         return archives.verify_archive(Path(log), list(keys))
     directory, keys = _existing(log), list(keys)
-    check = _verify_run if is_run(directory) else _verify
-    verdict = check(directory, keys, level)
+    if is_run(directory):
+        verdict = _verify_run(directory, keys, level)
+    else:
+        verdict = _verify(directory, keys, level, k0)
     return verdict if since is None else _since(directory, verdict, keys, since)
 
 
@@ -226,8 +239,13 @@ def verify_receipt(receipt: bytes, keys: Iterable[str]) -> Verdict:
     return receipts.verdict_of([("receipt", receipt)], texts)
 
 
-def _verify(log: Path, keys: list[str], level: Literal["roots", "full", "replay"]) -> Verdict:
-    found = _core.verify(os.fspath(log), keys, level)
+def _verify(
+    log: Path,
+    keys: list[str],
+    level: Literal["roots", "full", "replay"],
+    k0: str | os.PathLike[str] | None = None,
+) -> Verdict:
+    found = _core.verify(os.fspath(log), keys, level, None if k0 is None else os.fspath(k0))
     return Verdict(
         ok=bool(found["ok"]),
         clean=None if level == "roots" else bool(found["clean"]),
@@ -289,12 +307,13 @@ async def averify(
     *,
     level: Literal["roots", "full", "replay"] = "full",
     since: bytes | None = None,
+    k0: str | os.PathLike[str] | None = None,
 ) -> Verdict:
     """As `verify`, on a thread."""
     # Here, or a halt from a shell would wait for it.
     import asyncio
 
-    return await asyncio.to_thread(verify, log, list(keys), level=level, since=since)
+    return await asyncio.to_thread(verify, log, list(keys), level=level, since=since, k0=k0)
 
 
 def explain(log: str | os.PathLike[str], order_id: int, keys: Iterable[str] = ()) -> dict[str, Any]:

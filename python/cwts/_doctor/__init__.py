@@ -24,6 +24,7 @@ def examine(directory: Path) -> list[Row]:
     """
     return [
         *software.rows(),
+        *software.log_rows(directory),
         *cpu.rows(),
         *memory.rows(),
         *clock.rows(),

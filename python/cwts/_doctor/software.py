@@ -12,7 +12,7 @@ from typing import Final
 
 from cwts._doctor.row import Row, missing, ok, warn
 
-__all__ = ["rows"]
+__all__ = ["log_rows", "rows"]
 
 _AREA: Final = "software"
 _PYTHON_NEEDED: Final = (3, 11)
@@ -29,6 +29,22 @@ _EXTRAS: Final = {
 def rows() -> list[Row]:
     """Give the rows of this area."""
     return [_core(), _python(), *map(_library, _NEEDED), *map(_extra, _EXTRAS), _keys()]
+
+
+def log_rows(directory: Path) -> list[Row]:
+    """Give the row about a log's first frame key, if there is a log and its keys can be found."""
+    if not (directory / "wal").is_dir():
+        return []
+    from cwts import _core as core
+
+    try:
+        path = core.k0_on_host(str(directory))
+    except core.CwtsError:
+        return []
+    if path is None:
+        return [ok(_AREA, "K_0 of the log", "not on this host")]
+    todo = "move it to whoever is to check the log; this host does not need it"
+    return [warn(_AREA, "K_0 of the log", path, todo)]
 
 
 def _core() -> Row:

@@ -11,7 +11,7 @@ import click
 from cwts import audit
 from cwts.cli.log_archive import archive, drill
 from cwts.cli.log_export import export
-from cwts.cli.log_keys import key_of, vkey_option
+from cwts.cli.log_keys import init, k0_option, key_of, vkey_option
 from cwts.cli.log_query import query
 from cwts.cli.log_read import (
     checkpoint,
@@ -58,6 +58,7 @@ def log() -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A checkpoint that you kept: the log must go on from it.",
 )
+@k0_option
 @json_option
 @click.pass_context
 def verify(
@@ -67,6 +68,7 @@ def verify(
     vkeys: tuple[str, ...],
     level: Literal["roots", "full", "replay"],
     since: Path | None,
+    k0: Path | None,
     as_json: bool,
 ) -> None:
     """Check every byte of every file of the log in DIRECTORY; nothing is written.
@@ -80,7 +82,7 @@ def verify(
     began = time.perf_counter()
     # A byte more than a note may have tells one that is longer.
     kept = None if since is None else since.read_bytes()[: (1 << 16) + 1]
-    verdict = audit.verify(path, [key_of(text) for text in vkeys], level=level, since=kept)
+    verdict = audit.verify(path, [key_of(text) for text in vkeys], level=level, since=kept, k0=k0)
     seconds = time.perf_counter() - began
     if as_json:
         write_json(verdict.to_json() | {"seconds": seconds})
@@ -148,6 +150,7 @@ def _sentence(finding: dict[str, Any]) -> str:
 
 
 for _command in (
+    init,
     receipt,
     verify_page,
     consistency,

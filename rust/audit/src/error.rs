@@ -27,6 +27,9 @@ pub enum LogError {
         /// Its length.
         bytes: usize,
     },
+    /// An epoch of the frame key does not end by an entry that somebody else wrote.
+    #[error("KEY_EPOCH is written when the frame key evolves, and not otherwise")]
+    Seal,
     /// A new log starts with SCHEMA and GENESIS.
     #[error("a new log needs at least 2 entries to start with, {count} were given")]
     FirstEntries {
@@ -63,6 +66,12 @@ pub enum LogError {
     /// The MAC key is not this log's.
     #[error("the frame key is not this log's: the MAC of the first frame does not verify")]
     WrongKey,
+    /// The file of the frame keys is not of its form, or another log's.
+    #[error("`epoch.key` {what}")]
+    KeyFile {
+        /// What is wrong with it.
+        what: String,
+    },
     /// A name or note is malformed.
     #[error(transparent)]
     Note(#[from] NoteError),

@@ -10,20 +10,39 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use cwts_types::KeyEpoch;
+
+use crate::error::LogError;
+use crate::key_file::KeyFile;
 use crate::merkle::Hash;
 use crate::note::{NoteError, SigningKey};
+use crate::storage::Storage;
 
 /// The secret at one epoch, from which that epoch's MAC key and the next secret follow.
+///
+/// The secret has one place in memory, which is erased: whoever moves a chain leaves no copy.
 #[derive(Clone)]
 pub struct KeyChain {
     epoch: u64,
-    secret: Zeroizing<[u8; 32]>,
+    secret: Box<Zeroizing<[u8; 32]>>,
 }
 
 impl KeyChain {
     /// The chain that starts at `K_0`.
     pub fn new(k0: [u8; 32]) -> Self {
-        Self { epoch: 0, secret: Zeroizing::new(k0) }
+        let k0 = Zeroizing::new(k0);
+        Self::resume(0, &k0)
+    }
+
+    /// The chain that goes on from the secret of an epoch.
+    pub fn resume(epoch: u64, secret: &[u8; 32]) -> Self {
+        let mut held = Box::new(Zeroizing::new([0; 32]));
+        held.copy_from_slice(secret);
+        Self { epoch, secret: held }
+    }
+
+    pub(crate) fn secret(&self) -> &[u8; 32] {
+        &self.secret
     }
 
     /// The chain of a replay, which anyone can derive: `K_0` is a hash of the log's salt.
@@ -52,13 +71,20 @@ impl KeyChain {
 
     /// This epoch's MAC, keyed and ready.
     pub fn frame_mac(&self) -> FrameMac {
-        let key = self.expand(MAC_INFO);
-        let keyed = Hmac::new_from_slice(key.as_slice()).expect("HMAC takes a key of any length");
+        let keyed = keyed(&self.expand(MAC_INFO));
+        scrub_stack();
         FrameMac { epoch: self.epoch, keyed }
     }
 
-    fn expand(&self, info: &[u8]) -> Zeroizing<[u8; 32]> {
-        let mut out = Zeroizing::new([0; 32]);
+    fn expand(&self, info: &[u8]) -> Box<Zeroizing<[u8; 32]>> {
+        let out = self.expand_on_stack(info);
+        scrub_stack();
+        out
+    }
+
+    #[inline(never)]
+    fn expand_on_stack(&self, info: &[u8]) -> Box<Zeroizing<[u8; 32]>> {
+        let mut out = Box::new(Zeroizing::new([0; 32]));
         Hkdf::<Sha256>::from_prk(self.secret.as_slice())
             .expect("32 bytes are a pseudorandom key")
             .expand(info, out.as_mut_slice())
@@ -72,6 +98,21 @@ impl fmt::Debug for KeyChain {
         f.debug_struct("KeyChain").field("epoch", &self.epoch).finish_non_exhaustive()
     }
 }
+
+#[inline(never)]
+fn keyed(key: &[u8; 32]) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key).expect("HMAC takes a key of any length")
+}
+
+/// Overwrites what the functions called before have left below this one's caller on the stack:
+/// HKDF and HMAC keep key material in variables that are not erased.
+#[inline(never)]
+fn scrub_stack() {
+    std::hint::black_box(&mut [0_u8; STACK_BYTES]);
+}
+
+/// Far more than HKDF and HMAC over SHA-256 take.
+const STACK_BYTES: usize = 16 * 1024;
 
 /// The MAC key of one epoch.
 #[derive(Clone)]
@@ -95,6 +136,29 @@ impl FrameMac {
     pub fn verify(&self, frame_hash: &Hash, mac: &Hash) -> bool {
         self.keyed.clone().chain_update(frame_hash).verify_slice(mac).is_ok()
     }
+
+    /// What ends this key's epoch, before entry `size`: the tree and the frame chain up to there,
+    /// under the key's MAC. It outlives the frames.
+    pub fn seal(&self, size: u64, root: Hash, chain: Hash) -> KeyEpoch {
+        let unsealed = KeyEpoch { epoch: self.epoch, size, root, chain, mac: [0; 32] };
+        let mac = self.sealing(&unsealed).finalize().into_bytes().into();
+        KeyEpoch { mac, ..unsealed }
+    }
+
+    /// Whether the seal is by this key, in constant time.
+    pub fn verify_seal(&self, seal: &KeyEpoch) -> bool {
+        self.sealing(seal).verify_slice(&seal.mac).is_ok()
+    }
+
+    fn sealing(&self, seal: &KeyEpoch) -> Hmac<Sha256> {
+        self.keyed
+            .clone()
+            .chain_update(EPOCH_DOMAIN)
+            .chain_update(seal.epoch.to_le_bytes())
+            .chain_update(seal.size.to_le_bytes())
+            .chain_update(seal.root)
+            .chain_update(seal.chain)
+    }
 }
 
 impl fmt::Debug for FrameMac {
@@ -104,18 +168,40 @@ impl fmt::Debug for FrameMac {
 }
 
 /// What a writer needs: the signing key, named after the log's origin, and the MAC chain.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Keys {
     /// Signs checkpoints; its name is the origin.
     pub signing: SigningKey,
     /// Authenticates frames.
     pub chain: KeyChain,
+    /// The chain one epoch before, as long as frames of that epoch may have to be checked.
+    pub(crate) previous: Option<KeyChain>,
+    /// Where the two lie; `None` for a chain that lives in memory alone.
+    pub(crate) file: Option<KeyFile>,
 }
 
 impl Keys {
-    /// The keys of a log with this origin.
+    /// The keys of a log with this origin, whose chain lies in no file: a replay's, or that of
+    /// whoever keeps `K_0`.
     pub fn new(origin: &str, ed25519_seed: &[u8; 32], chain: KeyChain) -> Result<Self, NoteError> {
-        Ok(Self { signing: SigningKey::from_seed(origin, ed25519_seed)?, chain })
+        let signing = SigningKey::from_seed(origin, ed25519_seed)?;
+        Ok(Self { signing, chain, previous: None, file: None })
+    }
+
+    /// The keys of a log whose chain lies in the file [`EPOCH_KEY_FILE`](crate::EPOCH_KEY_FILE) of
+    /// a folder of secrets.
+    ///
+    /// # Errors
+    /// The file is not there, not of its form, or another log's.
+    pub fn kept(
+        origin: &str,
+        ed25519_seed: &[u8; 32],
+        log_id: [u8; 8],
+        folder: Box<dyn Storage + Send>,
+    ) -> Result<Self, LogError> {
+        let (file, chain, previous) = KeyFile::open(folder, log_id)?;
+        let signing = SigningKey::from_seed(origin, ed25519_seed)?;
+        Ok(Self { signing, chain, previous, file: Some(file) })
     }
 
     /// The log's origin.
@@ -127,6 +213,7 @@ impl Keys {
 /// HKDF info strings have no NUL at the end; hashed domains have.
 const EVOLVE_INFO: &[u8] = b"cwts/log-key-evolve/v1";
 const MAC_INFO: &[u8] = b"cwts/log-key-mac/v1";
+const EPOCH_DOMAIN: &[u8] = b"cwts/log-epoch/v1\0";
 const REPLAY_DOMAIN: &[u8] = b"cwts/replay-mac/v1\0";
 
 #[cfg(test)]
@@ -166,5 +253,23 @@ mod tests {
         assert!(!mac.verify(&[2; 32], &tag));
         assert!(!chain.evolved().frame_mac().verify(&[1; 32], &tag));
         assert!(!format!("{chain:?}{mac:?}").contains("secret"));
+    }
+
+    #[test]
+    fn a_seal_is_bound_to_each_of_its_fields_and_to_its_key() {
+        let mac = KeyChain::new([7; 32]).evolved().frame_mac();
+        let seal = mac.seal(9, [1; 32], [2; 32]);
+        assert_eq!((seal.epoch, seal.size), (1, 9));
+        assert!(mac.verify_seal(&seal));
+        for other in [
+            KeyEpoch { epoch: 2, ..seal },
+            KeyEpoch { size: 8, ..seal },
+            KeyEpoch { root: [3; 32], ..seal },
+            KeyEpoch { chain: [3; 32], ..seal },
+            KeyEpoch { mac: [3; 32], ..seal },
+        ] {
+            assert!(!mac.verify_seal(&other), "{other:?}");
+        }
+        assert!(!KeyChain::new([7; 32]).frame_mac().verify_seal(&seal));
     }
 }

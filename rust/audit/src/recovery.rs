@@ -7,6 +7,7 @@
 use cwts_types::RecoveryCause;
 
 use crate::bundle::{BundleId, last_bundle};
+use crate::epoch::EpochAt;
 use crate::error::{LogError, VisitError};
 use crate::frame::{
     Entries, Frame, FrameHeader, SEGMENT_DIRECTORY, Window, find_later_frame, nonzero_end,
@@ -80,12 +81,14 @@ impl<S: Storage> Writer<S> {
             repairs: Repairs::default(),
             frames: 0,
             last_frame: None,
+            epoch: EpochAt::default(),
         };
         let end = writer.walk_segments(&segments, &mut walk, visit)?;
         if writer.durable_size == 0 {
             return Err(LogError::Empty);
         }
         signed.check(&walk, writer.durable_size)?;
+        writer.epochs.fit(&walk.epoch)?;
 
         // From here on files change: everything that could refuse the log has been looked at.
         // Room behind CLOSE was made for a frame that never came.
@@ -109,6 +112,8 @@ impl<S: Storage> Writer<S> {
             writer.storage.sync_data(&writer.segment.name)?;
             writer.segment.zeroed = writer.segment.position;
         }
+        let signed_size = signed.checkpoint.as_ref().map_or(0, |c| c.size);
+        writer.epochs.settle(walk.epoch, signed_size)?;
         writer.checkpoint.clone_from(&signed.checkpoint);
         writer.repair_full_tiles(&mut walk.repairs)?;
         let mut rebuilt = walk.repairs.missing_written;
@@ -267,17 +272,11 @@ impl<S: Storage> Writer<S> {
             return Ok(Err("the entries do not give the frame's root".to_owned()));
         }
         let hash = frame.hash();
-        if frame.header.key_epoch != self.mac.epoch() {
-            return Ok(Err(format!("key epoch {} is not known", frame.header.key_epoch)));
-        }
-        if !self.mac.verify(&hash, frame.mac) {
-            // Everything else of the first frame is right: it is the key that is wrong.
-            return if walk.frames == 0 {
-                Err(LogError::WrongKey)
-            } else {
-                Ok(Err("the MAC is wrong".to_owned()))
-            };
-        }
+        let before = (self.durable_size, &self.durable_root, &self.chain);
+        let epoch = match self.epochs.of_frame(&walk.epoch, &frame, &hash, before)? {
+            Ok(epoch) => epoch,
+            Err(what) => return Ok(Err(what)),
+        };
         let first_index = self.durable_size;
         for (position, entry) in Entries::new(frame.payload).enumerate() {
             if let Ok((_, entry)) = entry {
@@ -286,6 +285,7 @@ impl<S: Storage> Writer<S> {
             }
         }
         walk.frames += 1;
+        walk.epoch = epoch;
         walk.root_at_checkpoint = root_at_checkpoint;
         let frame_bytes = frame.size_bytes() as u64;
         self.chain = crate::frame::chain_value(&hash, frame.mac);
@@ -436,6 +436,7 @@ struct Walk<'a> {
     head_found: bool,
     repairs: Repairs,
     frames: u64,
+    epoch: EpochAt,
     /// Where the last good frame starts in the last segment that has one, and its length.
     last_frame: Option<(String, u64, u64)>,
 }

@@ -5,12 +5,13 @@
 //! written, because a second fsync may claim success for pages that the system has dropped.
 
 use crate::bundle::{BundleBuilder, BundleId};
+use crate::epoch::{Epochs, is_seal};
 use crate::error::LogError;
 use crate::frame::{
     FRAME_ENTRIES_MAX, FRAME_HEADER_BYTES, FRAME_PAYLOAD_BYTES_MAX, FrameHeader, LENGTH_BYTES,
     SEGMENT_DIRECTORY, chain_value, frame_bytes, frame_hash, segment_name,
 };
-use crate::keys::{FrameMac, Keys};
+use crate::keys::Keys;
 use crate::merkle::{CompactRange, Hash, leaf_hash};
 use crate::note::{Checkpoint, SigningKey};
 use crate::storage::{LOCK_FILE, Storage, StorageError, replace_file};
@@ -49,7 +50,7 @@ impl Default for Options {
 pub struct Writer<S: Storage> {
     pub(crate) storage: S,
     pub(crate) signing: SigningKey,
-    pub(crate) mac: FrameMac,
+    pub(crate) epochs: Epochs,
     pub(crate) options: Options,
     pub(crate) log_id: [u8; 8],
     /// Everything pushed, durable or not.
@@ -121,13 +122,14 @@ impl<S: Storage> Writer<S> {
         log_id: [u8; 8],
         segment: Segment,
     ) -> Self {
+        let Keys { signing, chain, previous, file } = keys;
         let range = CompactRange::new();
         let mut frame = Vec::with_capacity(FRAME_CAPACITY_BYTES);
         frame.resize(FRAME_HEADER_BYTES, 0);
         Self {
             storage,
-            mac: keys.chain.frame_mac(),
-            signing: keys.signing,
+            signing,
+            epochs: Epochs::new(chain, previous, file),
             options,
             log_id,
             durable_root: range.root(),
@@ -149,8 +151,17 @@ impl<S: Storage> Writer<S> {
 
     /// Appends an entry and gives its index. It is durable after the next [`Writer::commit`]; a
     /// full frame is committed first, under the time of the last commit.
+    ///
+    /// # Errors
+    /// The entry is too long, it is a KEY_EPOCH ([`Writer::evolve`] writes those), or the writer
+    /// has failed.
     #[inline]
     pub fn push(&mut self, entry: &[u8]) -> Result<u64, LogError> {
+        if is_seal(entry) { Err(LogError::Seal) } else { self.push_any(entry) }
+    }
+
+    #[inline]
+    pub(crate) fn push_any(&mut self, entry: &[u8]) -> Result<u64, LogError> {
         if self.failed {
             return Err(LogError::Failed);
         }
@@ -264,7 +275,7 @@ impl<S: Storage> Writer<S> {
         let header = FrameHeader {
             count: self.frame_entries as u32,
             first_index: self.durable_size,
-            key_epoch: self.mac.epoch(),
+            key_epoch: self.key_epoch(),
             payload_bytes: payload_bytes as u32,
             payload_crc: crc32c::crc32c(&self.frame[FRAME_HEADER_BYTES..]),
             log_id: self.log_id,
@@ -272,7 +283,7 @@ impl<S: Storage> Writer<S> {
         }
         .encode();
         let hash = frame_hash(&header, &self.chain, &root);
-        let mac = self.mac.compute(&hash);
+        let mac = self.epochs.mac.compute(&hash);
         self.frame[..FRAME_HEADER_BYTES].copy_from_slice(&header);
         for part in [&self.chain, &root, &mac] {
             self.frame.extend_from_slice(part);
@@ -361,6 +372,7 @@ impl<S: Storage> Writer<S> {
         };
         let note = self.signing.sign(&checkpoint.encode())?;
         replace_file(&mut self.storage, CHECKPOINT_FILE, note.encode().as_bytes())?;
+        self.epochs.erase_below(self.durable_size)?;
         for old in std::mem::replace(&mut self.partial_tiles, partial) {
             if !self.partial_tiles.contains(&old) {
                 self.storage.unlink(&old.path())?;

@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
-use cwts_audit::crash::{CrashFault, Report, Rig, run, run_on};
+use crc32c::crc32c;
+use cwts_audit::crash::{CrashFault, KeyFolder, Report, Rig, run, run_on};
 use cwts_audit::storage::sim::SimDisk;
 use cwts_audit::{FileStat, Storage, StorageError};
 
@@ -48,6 +49,57 @@ const NO_DIRECTORY_SYNC: u8 = 2;
 const RETRY: u8 = 3;
 const TWO_UNSYNCED: u8 = 4;
 const SIGNS_ABOVE: u8 = 5;
+const KEY_KEPT: u8 = 6;
+const KEY_EARLY: u8 = 7;
+
+/// A folder of keys in which one is erased never, or at once.
+struct WrongKeys<const WHAT: u8>(KeyFolder);
+
+impl<const WHAT: u8> Storage for WrongKeys<WHAT> {
+    fn lock(&mut self) -> Result<(), StorageError> {
+        self.0.lock()
+    }
+    fn create(&mut self, name: &str) -> Result<(), StorageError> {
+        self.0.create(name)
+    }
+    fn write_at(&mut self, name: &str, offset: u64, bytes: &[u8]) -> Result<(), StorageError> {
+        let mut bytes = bytes.to_vec();
+        if WHAT == KEY_EARLY {
+            bytes[12] = 1;
+            bytes[64..96].fill(0);
+            let crc = crc32c(&bytes[..96]);
+            bytes[96..].copy_from_slice(&crc.to_le_bytes());
+        }
+        self.0.write_at(name, offset, &bytes)
+    }
+    fn set_len(&mut self, name: &str, size_bytes: u64) -> Result<(), StorageError> {
+        self.0.set_len(name, size_bytes)
+    }
+    fn sync_data(&mut self, name: &str) -> Result<(), StorageError> {
+        self.0.sync_data(name)
+    }
+    fn rename(&mut self, from: &str, to: &str) -> Result<(), StorageError> {
+        let mut slots = [0; 4];
+        self.0.read_at(from, 12, &mut slots)?;
+        // With one slot it is an erasure, which is left out.
+        if WHAT == KEY_KEPT && slots[0] == 1 { Ok(()) } else { self.0.rename(from, to) }
+    }
+    fn unlink(&mut self, name: &str) -> Result<(), StorageError> {
+        self.0.unlink(name)
+    }
+    fn sync_dir(&mut self, directory: &str) -> Result<(), StorageError> {
+        self.0.sync_dir(directory)
+    }
+    fn syncfs(&mut self) -> Result<(), StorageError> {
+        self.0.syncfs()
+    }
+    fn read_at(&self, name: &str, offset: u64, buffer: &mut [u8]) -> Result<usize, StorageError> {
+        self.0.read_at(name, offset, buffer)
+    }
+    fn list(&self) -> Result<Vec<FileStat>, StorageError> {
+        self.0.list()
+    }
+}
 
 impl<const WHAT: u8> Wrong<WHAT> {
     fn catch_up(&mut self) -> Result<(), StorageError> {
@@ -58,6 +110,14 @@ impl<const WHAT: u8> Wrong<WHAT> {
 impl<const WHAT: u8> Rig for Wrong<WHAT> {
     fn over(disk: SimDisk) -> Self {
         Self { disk, put_off: None, syncs: 0 }
+    }
+
+    fn keys_over(disk: SimDisk) -> Box<dyn Storage + Send> {
+        let folder = KeyFolder::new(disk);
+        if WHAT < KEY_KEPT {
+            return Box::new(folder);
+        }
+        Box::new(WrongKeys::<WHAT>(folder))
     }
 
     fn acknowledges(&self) -> bool {
@@ -168,6 +228,16 @@ fn a_writer_with_two_frames_unsynced_is_found() {
 #[test]
 fn a_writer_that_signs_what_is_not_durable_is_found() {
     is_found::<SIGNS_ABOVE>(&[CrashFault::FalseRollback]);
+}
+
+#[test]
+fn a_frame_key_that_is_kept_for_ever_is_found() {
+    is_found::<KEY_KEPT>(&[CrashFault::KeyKept]);
+}
+
+#[test]
+fn a_frame_key_that_is_erased_before_its_frames_are_signed_is_found() {
+    is_found::<KEY_EARLY>(&[CrashFault::FalseRollback]);
 }
 
 const SEED: u64 = 7;

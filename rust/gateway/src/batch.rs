@@ -22,6 +22,7 @@ impl Gateway {
             self.expire_limits(now)?;
         }
         self.tick(now)?;
+        self.evolve_if_due(now);
         self.take_changes()
     }
 

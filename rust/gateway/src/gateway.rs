@@ -55,6 +55,7 @@ pub struct Gateway {
     /// The newest alerts.
     pub(crate) alerts: std::collections::VecDeque<crate::oversight::Told>,
     pub(crate) in_out: crate::in_out::InOut,
+    pub(crate) key_clock: crate::key_epoch::KeyClock,
 }
 
 /// Who sent an order.
@@ -396,11 +397,13 @@ impl Gateway {
         Ok(Submitted { outcome, order })
     }
 
+    /// What is due before the next entry: it may stand between any two inputs.
     #[inline]
     pub(crate) fn flush_gaps(&mut self, now: Now) {
         if !self.gaps.is_empty() {
             self.log_gaps(now);
         }
+        self.evolve_if_due(now);
     }
 
     #[cold]

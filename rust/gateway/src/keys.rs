@@ -1,11 +1,14 @@
 //! Where a log's secret keys lie: never under the log, because backups copy the log.
 
+use std::fmt::Write as _;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use cwts_audit::{KeyChain, Keys, SigningKey, VerifyKey};
+use cwts_audit::{
+    EPOCH_KEY_FILE, FsStorage, KeyChain, Keys, SigningKey, VerifyKey, create_key_file,
+};
 use zeroize::Zeroizing;
 
 use crate::GatewayError;
@@ -38,25 +41,59 @@ impl KeyStore {
         Ok(Self { root })
     }
 
-    /// Keys of a log that is about to be made: seed and first frame key.
+    /// Keys of a log that is about to be made, durable on return: the seed, the file of the
+    /// evolving frame key, and `K_0` where its keeper takes it from.
     pub(crate) fn store(
         &self,
         log_id: [u8; 8],
         seed: &[u8; 32],
         k0: &[u8; 32],
+        escrow: &Escrow,
     ) -> Result<(), GatewayError> {
         let folder = self.folder(log_id);
         make_private(&folder)?;
         write_secret(&folder.join(SEED_FILE), seed)?;
-        write_secret(&folder.join(K0_FILE), k0)
+        match escrow {
+            Escrow::Caller => {}
+            Escrow::KeyFolder => {
+                write_secret(&folder.join(K0_FILE), k0_line(log_id, k0).as_bytes())?;
+            }
+            Escrow::File(path) => {
+                write_secret(path, k0_line(log_id, k0).as_bytes())?;
+                sync_folder(path.parent().unwrap_or(Path::new("")))?;
+            }
+        }
+        create_key_file(&mut FsStorage::private(&folder)?, log_id, &KeyChain::new(*k0))?;
+        sync_folder(&self.root)
     }
 
-    /// Keys of a log that exists.
+    /// Keys of a log that exists. Without `epoch.key` its keeper's `K_0` serves, put back into the
+    /// folder: all later keys follow from it.
     pub(crate) fn load(&self, origin: &str, log_id: [u8; 8]) -> Result<Keys, GatewayError> {
         let folder = self.folder(log_id);
         let seed = read_secret(&folder.join(SEED_FILE))?;
-        let k0 = read_secret(&folder.join(K0_FILE))?;
-        Ok(Keys::new(origin, &seed, KeyChain::new(*k0))?)
+        let k0 = folder.join(K0_FILE);
+        let wrong = |why: String| {
+            let path = folder.join(EPOCH_KEY_FILE).display().to_string();
+            GatewayError::Key { path, why }
+        };
+        let storage = FsStorage::private(&folder);
+        let mut storage = storage.map_err(|error| wrong(error.to_string()))?;
+        if !folder.join(EPOCH_KEY_FILE).exists() && k0.exists() {
+            create_key_file(&mut storage, log_id, &read_k0(&k0)?)?;
+        }
+        let keys = Keys::kept(origin, &seed, log_id, Box::new(storage));
+        keys.map_err(|error| wrong(error.to_string()))
+    }
+
+    /// Where a log's `K_0` lies as long as nobody has taken it away.
+    ///
+    /// # Errors
+    /// There is no log, or it cannot be read.
+    pub fn k0_on_host(&self, log: &Path) -> Result<Option<PathBuf>, GatewayError> {
+        let (_, log_id) = crate::reader::identity(log)?;
+        let path = self.folder(log_id).join(K0_FILE);
+        Ok(path.exists().then_some(path))
     }
 
     /// The seed that signs replays; made at the first use.
@@ -84,7 +121,7 @@ impl KeyStore {
         let seed = random_32()?;
         let key = SigningKey::from_seed(name, &seed)?;
         make_private(&folder)?;
-        write_secret(&folder.join(SEED_FILE), &seed)?;
+        write_secret(&folder.join(SEED_FILE), &*seed)?;
         Ok(key.verify_key().clone())
     }
 
@@ -111,6 +148,63 @@ impl KeyStore {
     }
 }
 
+/// Where `K_0` goes when a log is made. Whoever keeps it, off the host, can check every frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Escrow {
+    /// Beside the other keys, for somebody to take away.
+    KeyFolder,
+    /// To this file, which must not exist.
+    File(PathBuf),
+    /// Nowhere: the caller has it.
+    Caller,
+}
+
+/// `K_0` as its keeper has it: one line of text, without the line feed that a file adds.
+pub(crate) fn k0_line(log_id: [u8; 8], k0: &[u8; 32]) -> Zeroizing<String> {
+    let mut line = Zeroizing::new(String::with_capacity(K0_LINE_BYTES));
+    line.push_str(K0_MARK);
+    for (at, byte) in log_id.iter().chain(k0).enumerate() {
+        if at == log_id.len() {
+            line.push(' ');
+        }
+        // Writing to a string that has the room cannot fail.
+        let _ = write!(line, "{byte:02x}");
+    }
+    line.push('\n');
+    line
+}
+
+/// The frame key chain of a keeper's `K_0`: its line, or 32 bytes as releases before this wrote.
+///
+/// # Errors
+/// The file cannot be read, or is of neither form.
+pub fn read_k0(path: &Path) -> Result<KeyChain, GatewayError> {
+    let wrong = |why: String| GatewayError::Key { path: path.display().to_string(), why };
+    let bytes = read_bounded(path, K0_LINE_BYTES)?;
+    if let Ok(k0) = <&[u8; 32]>::try_from(bytes.as_slice()) {
+        return Ok(KeyChain::resume(0, k0));
+    }
+    let text = str::from_utf8(&bytes).unwrap_or_default().trim_end();
+    let digits = text.strip_prefix(K0_MARK).and_then(|rest| rest.split_once(' '));
+    let is_hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
+    let fits = |id: &str, k0: &str| id.len() == 16 && k0.len() == 64 && is_hex(id) && is_hex(k0);
+    let Some((_, digits)) = digits.filter(|(id, k0)| fits(id, k0)) else {
+        let why = format!("is no K_0: `{K0_MARK}`, 16 hex digits, a space and 64 hex digits");
+        return Err(wrong(why));
+    };
+    let mut k0 = Zeroizing::new([0; 32]);
+    for (byte, two) in k0.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {
+        let value = str::from_utf8(two).ok().and_then(|two| u8::from_str_radix(two, 16).ok());
+        *byte = value.ok_or_else(|| wrong("has a digit that is none".to_owned()))?;
+    }
+    Ok(KeyChain::resume(0, &k0))
+}
+
+fn sync_folder(folder: &Path) -> Result<(), GatewayError> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    File::open(folder).and_then(|f| f.sync_all()).map_err(|e| file_error(folder, e))
+}
+
 /// 32 bytes of the system's randomness.
 pub(crate) fn random_32() -> Result<Zeroizing<[u8; 32]>, GatewayError> {
     let mut out = Zeroizing::new([0; 32]);
@@ -130,7 +224,7 @@ fn make_private(folder: &Path) -> Result<(), GatewayError> {
     made.map_err(|e| file_error(folder, e))
 }
 
-fn write_secret(path: &Path, secret: &[u8; 32]) -> Result<(), GatewayError> {
+fn write_secret(path: &Path, secret: &[u8]) -> Result<(), GatewayError> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -142,17 +236,30 @@ fn write_secret(path: &Path, secret: &[u8; 32]) -> Result<(), GatewayError> {
 }
 
 fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, GatewayError> {
-    let wrong = |why: String| GatewayError::Key { path: path.display().to_string(), why };
-    let file = File::open(path).map_err(|e| wrong(e.to_string()))?;
-    let mut bytes = Zeroizing::new(Vec::with_capacity(33));
-    file.take(33).read_to_end(&mut bytes).map_err(|e| wrong(e.to_string()))?;
+    let bytes = read_bounded(path, 32)?;
     let mut out = Zeroizing::new([0; 32]);
     if bytes.len() != out.len() {
-        return Err(wrong(format!("has {} bytes, not 32", bytes.len())));
+        let why = format!("has {} bytes, not 32", bytes.len());
+        return Err(GatewayError::Key { path: path.display().to_string(), why });
     }
     out.copy_from_slice(&bytes);
     Ok(out)
 }
 
+/// A file's bytes, one more than the bound at most. Their place in memory never moves.
+fn read_bounded(path: &Path, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, GatewayError> {
+    let wrong = |e: std::io::Error| GatewayError::Key {
+        path: path.display().to_string(),
+        why: e.to_string(),
+    };
+    let mut bytes = Zeroizing::new(Vec::with_capacity(bytes_max + 1));
+    let file = File::open(path).map_err(wrong)?;
+    file.take(bytes_max as u64 + 1).read_to_end(&mut bytes).map_err(wrong)?;
+    Ok(bytes)
+}
+
 const SEED_FILE: &str = "ed25519.key";
 const K0_FILE: &str = "k0.key";
+const K0_MARK: &str = "cwts-k0-v1 ";
+/// The mark, 8 and 32 bytes in hexadecimal, a space, a line feed.
+const K0_LINE_BYTES: usize = K0_MARK.len() + 16 + 1 + 64 + 1;

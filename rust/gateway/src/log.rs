@@ -385,10 +385,18 @@ impl Worker {
             // be written under a number that is not its own.
             return Err(LogError::Lost { expected: self.writer.size(), got: index });
         }
-        self.writer.push(entry)?;
         let mut utc = [0; 8];
         utc.copy_from_slice(&entry[UTC_AT..UTC_AT + 8]);
-        Ok(u64::try_from(i64::from_le_bytes(utc)).unwrap_or(0))
+        let utc_ns = u64::try_from(i64::from_le_bytes(utc)).unwrap_or(0);
+        if entry[0] == EntryType::KeyEpoch as u8 {
+            // Its place is the gateway's to give, its body the writer's.
+            let header = Entry::decode(entry).map_err(|_| LogError::Seal)?.header;
+            let sealed = |seal| Entry { header, body: Body::KeyEpoch(seal) }.to_bytes();
+            self.writer.evolve(utc_ns, sealed)?;
+        } else {
+            self.writer.push(entry)?;
+        }
+        Ok(utc_ns)
     }
 }
 

@@ -7,7 +7,7 @@ use cwts_audit::holds::{
     HoldsFold, KillSnapshot, PAGE_FILE, STATE_FILE, page_image, page_is_at_least,
 };
 use cwts_audit::storage::replace_file;
-use cwts_audit::{FsStorage, KeyChain, Keys, Options, Storage as _, Writer, log_id_of};
+use cwts_audit::{FsStorage, KeyChain, Options, SigningKey, Storage as _, Writer, log_id_of};
 use cwts_ring::KillPage;
 use cwts_risk::limits::LimitsFile;
 use cwts_risk::{Engine, limits};
@@ -19,7 +19,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::clock::{Clock, Now};
 use crate::gateway::Gateway;
-use crate::keys::{KeyStore, random_32};
+use crate::key_epoch::KeyClock;
+use crate::keys::{Escrow, KeyStore, random_32};
 use crate::log::LogTail;
 use crate::names::{check_parents, names_of, parent_kind};
 use crate::{GatewayError, KillSwitch};
@@ -83,7 +84,8 @@ impl Gateway {
                 dir.display()
             )));
         } else {
-            Self::create(dir, &keys, options)?
+            let k0 = random_32()?;
+            Self::create(dir, &keys, options, &k0, &Escrow::KeyFolder)?
         };
         gateway.keys = Some(keys);
         gateway.expires_ns = gateway.engine.changes().next_expiry_ns();
@@ -124,13 +126,16 @@ impl Gateway {
             mass_cancel: crate::mass_cancel::MassCancel::default(),
             alerts: std::collections::VecDeque::new(),
             in_out: crate::in_out::InOut::default(),
+            key_clock: KeyClock::default(),
         }
     }
 
-    fn create(
+    pub(crate) fn create(
         dir: &Path,
         store: &KeyStore,
         options: &GatewayOptions,
+        k0: &[u8; 32],
+        escrow: &Escrow,
     ) -> Result<Self, GatewayError> {
         let salt_source = random_32()?;
         let mut salt = [0; 16];
@@ -139,23 +144,22 @@ impl Gateway {
             .origin
             .clone()
             .unwrap_or_else(|| format!("cwts.local/gw/{}", crate::hex(&salt[..4])));
-        let (seed, k0) = (random_32()?, random_32()?);
-        let chain = KeyChain::new(*k0);
-        let digest = chain.digest();
-        let keys = Keys::new(&origin, &seed, chain)?;
+        let seed = random_32()?;
+        let signing = SigningKey::from_seed(&origin, &seed)?;
         let genesis = Genesis {
-            log_vkey: keys.signing.verify_key().to_string(),
-            origin,
+            log_vkey: signing.verify_key().to_string(),
+            origin: origin.clone(),
             committee_vkey: String::new(),
             software: SOFTWARE.to_owned(),
-            k0_sha256: digest,
+            k0_sha256: KeyChain::resume(0, k0).digest(),
             retention_years: RETENTION_YEARS,
             salt,
         };
         let now = Clock::default().now();
         let [schema, genesis] = first_entries(genesis, now, 0);
         let log_id = log_id_of(&genesis);
-        store.store(log_id, &seed, &k0)?;
+        store.store(log_id, &seed, k0, escrow)?;
+        let keys = store.load(&origin, log_id)?;
         let storage = FsStorage::create(dir)?;
         let log_error = |source| GatewayError::Log { dir: dir.display().to_string(), source };
         let first = [schema.as_slice(), genesis.as_slice()];
@@ -166,6 +170,7 @@ impl Gateway {
         let log = LogTail::start(writer, true).map_err(log_error)?;
         let mut gateway = Self::empty(Some(log), Some(dir.to_owned()), switch, options.release);
         gateway.produced[0] = 2;
+        gateway.key_clock = KeyClock::from(gateway.next_index());
         gateway.log_id = log_id;
         gateway.write_kill_files(dir)?;
         Ok(gateway)
@@ -180,7 +185,7 @@ impl Gateway {
         let mut holds = HoldsFold::new();
         let mut produced = [0u64; 2];
         let mut named: Vec<u64> = Vec::new();
-        let mut next_order_id = 1;
+        let (mut next_order_id, mut key_from) = (1, 0);
         let mut visit = |index: u64, bytes: &[u8]| {
             let entry = Entry::decode(bytes)?;
             if let Some(count) = produced.get_mut(entry.header.producer as usize) {
@@ -189,6 +194,9 @@ impl Gateway {
             crate::intake::fold_producer(&mut named, &entry);
             if let Body::Order(order, _) = &entry.body {
                 next_order_id = next_order_id.max(order.order_id.saturating_add(1));
+            }
+            if let Body::KeyEpoch(_) = &entry.body {
+                key_from = index + 1;
             }
             engine.step(index, &entry)?;
             holds.apply(index, &entry.body)?;
@@ -223,6 +231,7 @@ impl Gateway {
         gateway.named = named;
         gateway.next_order_id = next_order_id;
         gateway.log_id = log_id;
+        gateway.key_clock = KeyClock::from(key_from);
         if let Some(cause) = opened.cause {
             let recovery = Recovery {
                 good_size: opened.size,
@@ -452,7 +461,7 @@ pub(crate) fn first_entries(genesis: Genesis, now: Now, flags: u16) -> [Vec<u8>;
 }
 
 /// Whether the directory holds a log; one that is not empty otherwise is refused.
-fn holds_a_log(dir: &Path) -> Result<bool, GatewayError> {
+pub(crate) fn holds_a_log(dir: &Path) -> Result<bool, GatewayError> {
     if !dir.exists() {
         return Ok(false);
     }

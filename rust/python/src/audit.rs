@@ -11,8 +11,8 @@ use cwts_audit::{
     verify_plain, write_plain,
 };
 use cwts_gateway::{
-    GatewayError, entry_fields, hex, order_receipts as receipts_of, published, receipts_json,
-    verify_receipts as receipts_verdict,
+    GatewayError, entry_fields, hex, order_receipts as receipts_of, published, read_k0,
+    receipts_json, verify_receipts as receipts_verdict,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -23,14 +23,16 @@ use crate::convert::to_py;
 use crate::error::Error;
 use crate::files::finding;
 
-/// Verifies a log with these keys, or with the one that lies in it.
+/// Verifies a log with these keys, or with the one that lies in it; with the file of its `K_0`
+/// also the MACs of all epochs.
 #[pyfunction]
-#[pyo3(signature = (path, keys, level="full"))]
+#[pyo3(signature = (path, keys, level="full", k0=None))]
 pub(crate) fn verify<'py>(
     py: Python<'py>,
     path: PathBuf,
     keys: Vec<String>,
     level: &str,
+    k0: Option<PathBuf>,
 ) -> Result<Bound<'py, PyAny>, Error> {
     let (level, replay) = match level {
         "roots" => (Level::Roots, false),
@@ -42,7 +44,7 @@ pub(crate) fn verify<'py>(
         }
     };
     let keys = note_keys(&keys)?;
-    let verdict = py.detach(|| verify_dir(&path, keys, level, replay))?;
+    let verdict = py.detach(|| verify_dir(&path, (keys, k0.as_deref()), level, replay))?;
     Ok(to_py(py, &verdict)?)
 }
 
@@ -263,7 +265,7 @@ pub(crate) fn note_keys(keys: &[String]) -> Result<Vec<NoteKey>, Error> {
 
 fn verify_dir(
     dir: &Path,
-    keys: Vec<NoteKey>,
+    (keys, k0): (Vec<NoteKey>, Option<&Path>),
     level: Level,
     replay: bool,
 ) -> Result<Value, GatewayError> {
@@ -276,7 +278,8 @@ fn verify_dir(
     if !has_frames && !files.iter().any(|f| known.contains(&f.name.as_str())) {
         return Err(log_error(LogError::Empty));
     }
-    let mut given = VerifyKeys::default();
+    let k0 = k0.map(read_k0).transpose()?;
+    let mut given = VerifyKeys { k0, ..VerifyKeys::default() };
     for key in keys {
         match key {
             NoteKey::Log(key) if given.vkey.is_some() => {

@@ -86,7 +86,9 @@ mod _core {
     #[pymodule_export]
     use crate::producer::Producer;
     #[pymodule_export]
-    use crate::records::{append_amend, append_note, open_records, record_check};
+    use crate::records::{
+        append_amend, append_note, init_log, k0_on_host, open_records, record_check,
+    };
     #[pymodule_export]
     use crate::replay::{Replay, asset_class, generate, profiles};
     #[pymodule_export]

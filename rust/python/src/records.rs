@@ -1,8 +1,8 @@
-//! A log for records alone: notes and corrections, and no orders.
+//! A log for records alone: notes and corrections, and no orders. And a log made in advance.
 
 use std::path::PathBuf;
 
-use cwts_gateway::{Gateway as Core, GatewayOptions, KeyStore};
+use cwts_gateway::{Escrow, Gateway as Core, GatewayError, GatewayOptions, KeyStore};
 use cwts_types::{Fsck, ReleaseMode};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -66,6 +66,47 @@ pub(crate) fn record_check(
     }
     let check = Fsck { size, root, findings, level };
     Ok(py.detach(|| gateway.lock()?.core()?.record_check(check, actor))?)
+}
+
+/// Makes a log with its keys. `K_0` goes to the file `escrow`, to the folder of keys, or, with
+/// `hand_over`, nowhere. Gives the log's verification key, the file, and `K_0` as a line.
+#[pyfunction]
+#[pyo3(signature = (log, *, keys=None, origin=None, escrow=None, hand_over=false))]
+pub(crate) fn init_log(
+    py: Python<'_>,
+    log: PathBuf,
+    keys: Option<PathBuf>,
+    origin: Option<String>,
+    escrow: Option<PathBuf>,
+    hand_over: bool,
+) -> Result<(String, Option<String>, Option<String>), Error> {
+    let escrow = match (escrow, hand_over) {
+        (Some(file), false) => Escrow::File(file),
+        (None, false) => Escrow::KeyFolder,
+        (None, true) => Escrow::Caller,
+        (Some(_), true) => {
+            let why = "escrow: K_0 goes to a file or to the caller, not both".to_owned();
+            return Err(GatewayError::Record(why).into());
+        }
+    };
+    let made = py.detach(|| Core::init_log(&log, &key_store(keys)?, origin, &escrow))?;
+    Ok((made.vkey, made.escrow, made.k0.map(|line| line.trim_end().to_owned())))
+}
+
+/// Where a log's `K_0` still lies on this host, if it does.
+#[pyfunction]
+#[pyo3(signature = (log, keys=None))]
+pub(crate) fn k0_on_host(
+    py: Python<'_>,
+    log: PathBuf,
+    keys: Option<PathBuf>,
+) -> Result<Option<String>, Error> {
+    let path = py.detach(|| key_store(keys)?.k0_on_host(&log))?;
+    Ok(path.map(|path| path.display().to_string()))
+}
+
+fn key_store(keys: Option<PathBuf>) -> Result<KeyStore, GatewayError> {
+    keys.map_or_else(KeyStore::from_environment, |keys| Ok(KeyStore::new(keys)))
 }
 
 /// The deepest level of a check, as FSCK has it.

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::story::{Event, Told, go_on, keys, options, tells_of_a_cut, verify_keys};
+use super::key_folder::on_disk;
+use super::story::{Event, K0, Told, go_on, keys, options, tells_of_a_cut, verify_keys};
 use super::{CrashFault, FOUND_MAX, Found, Random, Report, Rig};
 use crate::error::LogError;
+use crate::keys::KeyChain;
 use crate::storage::sim::SimDisk;
 use crate::storage::sim_state::{DiskState, DiskStep, LOSSES, Loss};
 use crate::storage::{MemStorage, TEMPORARY};
@@ -21,6 +23,8 @@ struct Truth {
     acknowledged: u64,
     /// Where a close ended that nothing was pushed after.
     closed: Option<u64>,
+    /// The first epoch whose key may still be there.
+    erased: u64,
 }
 
 impl Truth {
@@ -33,6 +37,7 @@ impl Truth {
             Event::Acknowledged(size) => self.acknowledged = self.acknowledged.max(*size),
             Event::Opened(entries) => self.pushed.clone_from(entries),
             Event::Working => self.closed = None,
+            Event::Erased(epoch) => self.erased = *epoch,
             Event::Closed => self.closed = Some(self.acknowledged),
         }
     }
@@ -165,6 +170,7 @@ impl Points {
 
 /// What must hold of a disk that a crash left.
 fn look(image: &Image, truth: &Truth, report: &mut Report) -> Result<(), Fault> {
+    check_erased(image, truth.erased)?;
     // An auditor may come before the restart.
     let verdict = full(image)?;
     let closed = truth.closed == Some(verdict.size);
@@ -178,9 +184,10 @@ fn look(image: &Image, truth: &Truth, report: &mut Report) -> Result<(), Fault> 
     let mut seen = 0;
     let mut invented = None;
     let mut last = Vec::new();
+    let (log, folder) = split(image);
     let opened = Writer::open(
-        MemStorage::from_image(image.clone()),
-        keys().map_err(|error| refused(error.to_string()))?,
+        log,
+        keys(Box::new(folder)).map_err(|error| refused(error.to_string()))?,
         options(),
         &mut |index, entry| {
             if truth.pushed.get(index as usize).is_none_or(|pushed| pushed != entry) {
@@ -214,9 +221,37 @@ fn look(image: &Image, truth: &Truth, report: &mut Report) -> Result<(), Fault> 
     Ok(())
 }
 
+/// The log's files, and those of its folder of keys.
+fn split(image: &Image) -> (MemStorage, MemStorage) {
+    let folder = on_disk("");
+    let (mut log, mut keys) = (Image::new(), Image::new());
+    for (name, bytes) in image {
+        match name.strip_prefix(&folder) {
+            Some(key) => keys.insert(key.to_owned(), bytes.clone()),
+            None => log.insert(name.clone(), bytes.clone()),
+        };
+    }
+    (MemStorage::from_image(log), MemStorage::from_image(keys))
+}
+
+/// No file may hold a frame key that was to be erased.
+fn check_erased(image: &Image, epoch: u64) -> Result<(), Fault> {
+    let mut chain = KeyChain::new(K0);
+    while chain.epoch() < epoch {
+        let holds = |bytes: &[u8]| bytes.windows(32).any(|window| window == chain.secret());
+        let small = image.iter().filter(|(_, bytes)| bytes.len() < KEY_FILE_BYTES_MAX);
+        if let Some((name, _)) = small.into_iter().find(|(_, bytes)| holds(bytes)) {
+            let what = format!("`{name}` holds the frame key of epoch {}", chain.epoch());
+            return Err((CrashFault::KeyKept, what));
+        }
+        chain = chain.evolved();
+    }
+    Ok(())
+}
+
 fn full(image: &Image) -> Result<Verdict, Fault> {
     let keys = verify_keys().map_err(|error| refused(error.to_string()))?;
-    verify(&MemStorage::from_image(image.clone()), &keys, Level::Full)
+    verify(&split(image).0, &keys, Level::Full)
         .map_err(|error| (CrashFault::Stuck, error.to_string()))
 }
 
@@ -257,6 +292,8 @@ const MENDED: [FindingKind; 6] = [
     FindingKind::CloseIncomplete,
     FindingKind::WalPadding,
 ];
+/// What is longer is no key file: frames and tiles hold no keys, and are long to look through.
+const KEY_FILE_BYTES_MAX: usize = 512;
 /// After one step in so many the disk crashes, in every way: rather more stories than all of one.
 const STEPS_ONE_IN: u64 = 3;
 /// One disk in so many has its opening cut short after each step.

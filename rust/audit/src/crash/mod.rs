@@ -10,6 +10,7 @@
 //! Invariant: a story and its crashes follow from its seed alone.
 
 mod judge;
+mod key_folder;
 mod story;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ use std::fmt;
 use crate::storage::Storage;
 use crate::storage::sim::SimDisk;
 use crate::storage::sim_state::Loss;
+
+pub use key_folder::KeyFolder;
 
 /// Faults after which a report has enough of them.
 pub const FOUND_MAX: usize = 16;
@@ -41,6 +44,11 @@ impl Random {
 pub trait Rig: Storage {
     /// Over this disk.
     fn over(disk: SimDisk) -> Self;
+
+    /// Over the folder of keys on this disk.
+    fn keys_over(disk: SimDisk) -> Box<dyn Storage + Send> {
+        Box::new(KeyFolder::new(disk))
+    }
 
     /// Whether what was committed is acknowledged to the caller now.
     fn acknowledges(&self) -> bool {
@@ -72,6 +80,8 @@ pub enum CrashFault {
     SilentCut,
     /// What is there was never written.
     Invented,
+    /// A frame key is still there whose frames are all behind a published checkpoint.
+    KeyKept,
     /// The log cannot be opened, or not be gone on with.
     Stuck,
 }
@@ -84,6 +94,7 @@ impl fmt::Display for CrashFault {
             Self::FalseRollback => "FALSE_ROLLBACK",
             Self::SilentCut => "SILENT_CUT",
             Self::Invented => "INVENTED",
+            Self::KeyKept => "KEY_KEPT",
             Self::Stuck => "STUCK",
         })
     }

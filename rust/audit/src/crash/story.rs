@@ -5,15 +5,17 @@ use cwts_types::{
     RegisterKind, Scope,
 };
 
-use super::{Random, Rig};
+use super::{KeyFolder, Random, Rig};
 use crate::error::LogError;
 use crate::holds::HoldsFold;
+use crate::key_file::create_key_file;
 use crate::keys::{KeyChain, Keys};
-use crate::storage::replace_file;
+use crate::note::SigningKey;
 use crate::storage::sim::{DiskFault, SimDisk};
 use crate::storage::sim_state::DiskStep;
+use crate::storage::{Storage, replace_file};
 use crate::verify::VerifyKeys;
-use crate::writer::{Options, Writer};
+use crate::writer::{Options, Writer, log_id_of};
 
 /// What the writer's owner learns; it stands before the step with the same number.
 #[derive(Clone, Debug)]
@@ -28,6 +30,8 @@ pub(super) enum Event {
     Working,
     /// A close ended.
     Closed,
+    /// A published checkpoint covers the seal before this epoch: its key is to be gone.
+    Erased(u64),
 }
 
 /// A story: the steps of its disk, and the events between them.
@@ -73,20 +77,23 @@ pub(super) fn go_on<S: Rig>(disk: &SimDisk, told: &mut Told) -> Result<(), LogEr
     let mut writer = session.open()?;
     session.push(&mut writer, Body::Tick)?;
     session.commit(&mut writer)?;
-    writer.checkpoint()?;
-    Ok(())
+    session.evolve(&mut writer)?;
+    session.commit(&mut writer)?;
+    session.checkpoint(&mut writer)
 }
 
 struct Session<'a, S: Rig> {
     disk: &'a SimDisk,
     told: &'a mut Told,
     holds: HoldsFold,
+    /// The newest seal that this session wrote.
+    sealed_at: u64,
     rig: std::marker::PhantomData<S>,
 }
 
 impl<'a, S: Rig> Session<'a, S> {
     fn new(disk: &'a SimDisk, told: &'a mut Told) -> Self {
-        Self { disk, told, holds: HoldsFold::new(), rig: std::marker::PhantomData }
+        Self { disk, told, holds: HoldsFold::new(), sealed_at: 0, rig: std::marker::PhantomData }
     }
 
     fn event(&mut self, event: Event) {
@@ -99,9 +106,8 @@ impl<'a, S: Rig> Session<'a, S> {
         for _ in 0..=random.below(8) {
             match random.below(12) {
                 0 => self.kill_files(&mut writer)?,
-                1..3 => {
-                    writer.checkpoint()?;
-                }
+                1..3 => self.checkpoint(&mut writer)?,
+                3 => self.evolve(&mut writer)?,
                 _ => {
                     for _ in 0..=random.below(6) {
                         let body = self.body(random, writer.size());
@@ -116,15 +122,6 @@ impl<'a, S: Rig> Session<'a, S> {
     }
 
     fn create(&mut self, random: &mut Random) -> Result<Writer<S>, LogError> {
-        let genesis = Body::Genesis(Genesis {
-            origin: ORIGIN.to_owned(),
-            log_vkey: keys()?.signing.verify_key().to_string(),
-            committee_vkey: String::new(),
-            software: "cwts".to_owned(),
-            k0_sha256: KeyChain::new(K0).digest(),
-            retention_years: 7,
-            salt: [3; 16],
-        });
         let account = Register {
             kind: RegisterKind::Account,
             handle: 1,
@@ -133,7 +130,7 @@ impl<'a, S: Rig> Session<'a, S> {
             name: "ACC".to_owned(),
         };
         let mut first = vec![self.entry(0, Body::Schema("[]".to_owned()))];
-        first.push(self.entry(1, genesis));
+        first.push(self.entry(1, genesis()?));
         first.push(self.entry(2, Body::Register(account)));
         // Some logs start just below a full tile and a full bundle.
         let filled = if random.below(3) == 0 { 240 } else { 3 };
@@ -144,8 +141,12 @@ impl<'a, S: Rig> Session<'a, S> {
             self.event(Event::Pushed(entry.clone()));
         }
         let first: Vec<&[u8]> = first.iter().map(Vec::as_slice).collect();
+        let mut folder = KeyFolder::new(self.disk.clone());
+        create_key_file(&mut folder, log_id()?, &KeyChain::new(K0))?;
+        folder.sync_above()?;
         let storage = S::over(self.disk.clone());
-        let writer = Writer::create(storage, keys()?, &first, 1, options())?;
+        let keys = keys(S::keys_over(self.disk.clone()))?;
+        let writer = Writer::create(storage, keys, &first, 1, options())?;
         self.acknowledge(writer.durable_size());
         Ok(writer)
     }
@@ -153,9 +154,10 @@ impl<'a, S: Rig> Session<'a, S> {
     /// Opens the log and writes RECOVERY if it was not closed.
     fn open(&mut self) -> Result<Writer<S>, LogError> {
         let mut seen = Vec::new();
+        let keys = keys(S::keys_over(self.disk.clone()))?;
         let holds = &mut self.holds;
         let (mut writer, opened) =
-            Writer::open(S::over(self.disk.clone()), keys()?, options(), &mut |index, bytes| {
+            Writer::open(S::over(self.disk.clone()), keys, options(), &mut |index, bytes| {
                 seen.push(bytes.to_vec());
                 holds.apply(index, &Entry::decode(bytes)?.body)?;
                 Ok(())
@@ -183,6 +185,26 @@ impl<'a, S: Rig> Session<'a, S> {
         let size = writer.commit(writer.size())?;
         if writer.storage_mut().acknowledges() {
             self.acknowledge(size);
+        }
+        Ok(())
+    }
+
+    /// Ends the epoch of the frame key.
+    fn evolve(&mut self, writer: &mut Writer<S>) -> Result<(), LogError> {
+        let index = writer.size();
+        writer.evolve(index, |seal| {
+            let entry = self.entry(index, Body::KeyEpoch(seal));
+            self.event(Event::Pushed(entry.clone()));
+            entry
+        })?;
+        self.sealed_at = index;
+        Ok(())
+    }
+
+    fn checkpoint(&mut self, writer: &mut Writer<S>) -> Result<(), LogError> {
+        let signed = writer.checkpoint()?;
+        if signed.size > self.sealed_at {
+            self.event(Event::Erased(writer.key_epoch()));
         }
         Ok(())
     }
@@ -233,8 +255,7 @@ impl<'a, S: Rig> Session<'a, S> {
     fn entry(&mut self, index: u64, body: Body) -> Vec<u8> {
         // A body of ours is never refused: the fold has seen all before it.
         let _ = self.holds.apply(index, &body);
-        let header = Header { producer_seq: index, utc_ns: index as i64, ..Header::default() };
-        Entry { header, body }.to_bytes()
+        Entry { header: header(index), body }.to_bytes()
     }
 }
 
@@ -243,12 +264,33 @@ pub(super) fn tells_of_a_cut(cause: Option<RecoveryCause>, cut_bytes: u64) -> bo
     (cut_bytes > 0) == (cause == Some(RecoveryCause::TornTail))
 }
 
-pub(super) fn keys() -> Result<Keys, LogError> {
-    Ok(Keys::new(ORIGIN, &[9; 32], KeyChain::new(K0))?)
+fn genesis() -> Result<Body, LogError> {
+    Ok(Body::Genesis(Genesis {
+        origin: ORIGIN.to_owned(),
+        log_vkey: SigningKey::from_seed(ORIGIN, &SEED)?.verify_key().to_string(),
+        committee_vkey: String::new(),
+        software: "cwts".to_owned(),
+        k0_sha256: KeyChain::new(K0).digest(),
+        retention_years: 7,
+        salt: [3; 16],
+    }))
+}
+
+/// Every story's log has the same GENESIS, and with it the same id.
+fn log_id() -> Result<[u8; 8], LogError> {
+    Ok(log_id_of(&Entry { header: header(1), body: genesis()? }.to_bytes()))
+}
+
+fn header(index: u64) -> Header {
+    Header { producer_seq: index, utc_ns: index as i64, ..Header::default() }
+}
+
+pub(super) fn keys(folder: Box<dyn Storage + Send>) -> Result<Keys, LogError> {
+    Keys::kept(ORIGIN, &SEED, log_id()?, folder)
 }
 
 pub(super) fn verify_keys() -> Result<VerifyKeys, LogError> {
-    let vkey = Some(keys()?.signing.verify_key().clone());
+    let vkey = Some(SigningKey::from_seed(ORIGIN, &SEED)?.verify_key().clone());
     Ok(VerifyKeys { vkey, others: Vec::new(), k0: Some(KeyChain::new(K0)) })
 }
 
@@ -260,4 +302,5 @@ pub(super) fn options() -> Options {
 const FAULTS: [DiskFault; 4] =
     [DiskFault::SyncError, DiskFault::WriteError, DiskFault::ShortWrite, DiskFault::NoSpace];
 const ORIGIN: &str = "cwts.example/crash";
-const K0: [u8; 32] = [5; 32];
+const SEED: [u8; 32] = [9; 32];
+pub(super) const K0: [u8; 32] = [5; 32];

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt as _};
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
@@ -128,6 +128,8 @@ pub struct FsStorage {
     lock: Option<File>,
     /// Directories known to exist.
     directories: BTreeSet<String>,
+    /// Permissions of the files that it makes, less the process's mask.
+    mode: u32,
 }
 
 impl FsStorage {
@@ -142,7 +144,13 @@ impl FsStorage {
             open: Vec::new(),
             lock: None,
             directories: BTreeSet::new(),
+            mode: 0o666,
         })
+    }
+
+    /// A folder of secrets, which must exist: only its owner can read what is written to it.
+    pub fn private(root: &Path) -> Result<Self, StorageError> {
+        Ok(Self { mode: 0o600, ..Self::open(root)? })
     }
 
     /// The directory, made if it is not there.
@@ -183,6 +191,7 @@ impl FsStorage {
             .write(true)
             .create(true)
             .truncate(true)
+            .mode(self.mode)
             .open(path)
             .map_err(|e| io_error("create", name, e))
     }

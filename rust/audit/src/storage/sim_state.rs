@@ -292,6 +292,7 @@ impl Inode {
                 step.write_to(&mut self.durable);
                 // What is written again is no longer in doubt.
                 self.doubtful.retain(|old| !step.covers(old));
+                self.doubtful.iter_mut().for_each(|old| step.write_over(old));
             } else {
                 self.doubtful.push(step);
             }
@@ -340,6 +341,22 @@ impl Dirty {
         match self {
             Self::Write { offset, bytes, .. } => write(file, *offset, bytes),
             Self::SetLen { size, .. } => file.resize(*size, 0),
+        }
+    }
+
+    /// Where this step and an older write meet, this one says what the bytes are from now on.
+    fn write_over(&self, old: &mut Self) {
+        let Self::Write { offset: start, bytes: old, .. } = old else { return };
+        match self {
+            Self::Write { offset, bytes, .. } => {
+                let from = (*offset).max(*start);
+                let to = (offset + bytes.len()).min(*start + old.len());
+                if from < to {
+                    let new = &bytes[from - offset..to - offset];
+                    old[from - *start..to - *start].copy_from_slice(new);
+                }
+            }
+            Self::SetLen { size, .. } => old.truncate(size.saturating_sub(*start)),
         }
     }
 

@@ -63,7 +63,7 @@ pub(super) struct Place<'a> {
 }
 
 impl Place<'_> {
-    fn finding(&self, kind: FindingKind) -> Finding {
+    pub(super) fn finding(&self, kind: FindingKind) -> Finding {
         Finding::new(kind, self.file).at(self.offset).index(self.index)
     }
 }

@@ -386,7 +386,9 @@ impl Check<'_> {
         macs_checked: bool,
     ) -> Result<(), Stop> {
         let Some(genesis) = &entries.genesis else {
-            self.verdict.not_checked.push("frame MACs: GENESIS could not be read".to_owned());
+            self.verdict
+                .not_checked
+                .push("frame MACs and seals of key epochs: GENESIS could not be read".to_owned());
             return Ok(());
         };
         let Genesis { origin, log_vkey, k0_sha256, .. } = &**genesis;
@@ -411,7 +413,9 @@ impl Check<'_> {
                 .findings
                 .push(differs("the digest of the K_0 given".into(), "another".into()));
         }
-        self.verdict.not_checked.push("frame MACs: K_0 was not given".to_owned());
+        self.verdict
+            .not_checked
+            .push("frame MACs and seals of key epochs: K_0 was not given".to_owned());
         Ok(())
     }
 }

@@ -40,6 +40,7 @@ finding_kinds! {
     WalFrame "WAL_FRAME" "A frame is damaged, and its entries are not."
     WalChain "WAL_CHAIN" "A frame does not follow the one before."
     WalHmac "WAL_HMAC" "A frame's MAC is not by the log's key."
+    EpochMac "EPOCH_MAC" "A KEY_EPOCH entry is no seal of what is before it, or not by its key."
     WalPadding "WAL_PADDING" "Bytes that must be zero are not."
     ProducerGap "PRODUCER_GAP" "A producer's numbers have a gap or a repetition."
     ParentBad "PARENT_BAD" "An entry names another that it cannot follow from."

@@ -188,6 +188,10 @@ impl<'s> Check<'s> {
         self.check_end(&walked_out, closed, clean)?;
         self.check_kill_files(&kill, entries.holds(), clean)?;
         self.check_genesis(&entries, vkey.as_ref(), walked_out.macs_checked)?;
+        if walked_out.macs_lost() {
+            let what = "frame MACs behind damage that may hide too many key epochs".to_owned();
+            self.verdict.not_checked.push(what);
+        }
         let signed_size = signed.map_or(0, |s| s.size);
         let (files, notes) = (&self.files, &mut self.verdict.notes);
         tiles.finish(signed_size, clean, files, &mut self.findings, notes)?;

@@ -2,12 +2,16 @@
 //!
 //! What another log made, or `cwts log unpack` wrote. Entries that are ours are read as in a log.
 
+use cwts_types::{Body, Entry};
+
 use super::entries::{EntryChecks, Place};
 use super::finding::{Finding, FindingKind, Stop, hex};
 use super::tiles::{Authentic, LeafPlace, TileCheck};
 use super::{Check, VerifyKeys};
 use crate::bundle::{BUNDLE_BYTES_MAX, BundleId, bundles_of_size};
+use crate::epoch::{check_seal, is_seal};
 use crate::frame::Entries;
+use crate::keys::KeyChain;
 use crate::merkle::{CompactRange, leaf_hash};
 use crate::storage::{Storage, StorageError};
 use crate::tile::TileId;
@@ -51,6 +55,7 @@ impl Check<'_> {
         let mut entries = EntryChecks::new();
         let (mut range, mut lost, mut ours) = (CompactRange::new(), false, true);
         let mut names = Vec::new();
+        let mut seals = Seals::default();
         for bundle in bundles_of_size(signed.size) {
             let name = bundle.path();
             let place = |offset| LeafPlace { file: names.len() as u32, offset };
@@ -81,10 +86,11 @@ impl Check<'_> {
                 let offset = position as u64;
                 end = offset + entry.len() as u64;
                 let leaf = leaf_hash(entry);
-                ours &= index > 0 || cwts_types::Entry::decode(entry).is_ok();
+                ours &= index > 0 || Entry::decode(entry).is_ok();
                 if ours {
                     let before = (!lost).then_some(&range);
                     let place = Place { file: &name, offset, index };
+                    self.check_plain_seal(&mut seals, &place, entry, before)?;
                     entries.take(&place, entry, before, &mut self.findings)?;
                 }
                 range.append_leaf_hash(leaf);
@@ -105,6 +111,10 @@ impl Check<'_> {
             self.verdict.not_checked.push(what.to_owned());
         }
         self.verdict.not_checked.push("frames, MACs and kill files: there are none".to_owned());
+        if seals.count > 0 && seals.chain.is_none() {
+            let what = "MACs of the seals of key epochs: the log's K_0 was not given";
+            self.verdict.not_checked.push(what.to_owned());
+        }
         let files = &self.files;
         tiles.finish(signed.size, false, files, &mut self.findings, &mut self.verdict.notes)?;
         let root_is_right = !lost && range.root() == signed.root;
@@ -130,4 +140,51 @@ impl Check<'_> {
         }
         Ok(())
     }
+
+    /// What a seal says of the entries before it, and with `K_0` its MAC: it outlives the frames.
+    fn check_plain_seal(
+        &mut self,
+        seals: &mut Seals,
+        place: &Place<'_>,
+        entry: &[u8],
+        before: Option<&CompactRange>,
+    ) -> Result<(), Stop> {
+        let opens = place.index == 1;
+        if !opens && !is_seal(entry) {
+            return Ok(());
+        }
+        match Entry::decode(entry).map(|entry| entry.body) {
+            Ok(Body::Genesis(genesis)) if opens => {
+                let given = self.keys.k0.clone();
+                seals.chain = given.filter(|chain| chain.digest() == genesis.k0_sha256);
+                Ok(())
+            }
+            Ok(Body::KeyEpoch(seal)) => {
+                let root = before.map(CompactRange::root);
+                let public =
+                    check_seal(&seal, seals.count, place.index, root.as_ref(), &seal.chain);
+                let chain = seals.chain.take();
+                let by_key = chain.as_ref().is_none_or(|c| c.frame_mac().verify_seal(&seal));
+                seals.chain = chain.map(|chain| chain.evolved());
+                seals.count += 1;
+                let keyless = || format!("not by the key of epoch {}", seal.epoch);
+                let Err(what) = public.and_then(|()| by_key.then_some(()).ok_or_else(keyless))
+                else {
+                    return Ok(());
+                };
+                let wanted = format!("the seal of key epoch {}", seals.count - 1);
+                self.findings.push(place.finding(FindingKind::EpochMac).says(wanted, what))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The key epochs of a log without frames.
+#[derive(Default)]
+struct Seals {
+    /// Epochs that have ended.
+    count: u64,
+    /// The key of the next, if `K_0` was given.
+    chain: Option<KeyChain>,
 }

@@ -46,7 +46,10 @@ pub(super) fn fold(bytes: &[u8]) -> Result<Outcome, String> {
         .map_err(|error| format!("not verified to the end: {error}"))?;
     let seen = opened(storage).map_err(|error| format!("not opened: {error}"))?;
     let ours = seen.get(2..seen.len().saturating_sub(1)).unwrap_or_default();
-    if ours != more {
+    let others = |entries: &[Vec<u8>]| {
+        entries.iter().filter(|entry| !samples::is_seal(entry)).cloned().collect::<Vec<_>>()
+    };
+    if ours.len() != more.len() || others(ours) != others(&more) {
         return Err("the log holds other entries than were pushed".to_owned());
     }
     let mut engine = Engine::new();

@@ -10,8 +10,8 @@ use cwts_audit::{
 };
 use cwts_types::{
     Access, AccessKind, Alert, AlertKind, Alias, AliasKind, Amend, Archive, ArchiveCodec, Body,
-    Clock, ClockSource, Close, Config, ConfigKind, Control, Decision, Entry, Exec, Fsck, Gap,
-    Genesis, Header, Hold, HoldRelease, KeyEpoch, Kill, KillState, LimitActivate, Locate,
+    Clock, ClockSource, Close, Config, ConfigKind, Control, Decision, Entry, EntryType, Exec, Fsck,
+    Gap, Genesis, Header, Hold, HoldRelease, KeyEpoch, Kill, KillState, LimitActivate, Locate,
     NO_CONTROL, Note, Order, Override, Phase, Reasons, Reference, Register, RegisterKind,
     ReleaseDenied, Resume, Scope, Session, SessionKind, Shred, TriggerCounts, TriggerRow, Verdict,
     exec_type, producer, reference_flag, schema_json,
@@ -46,6 +46,11 @@ pub(super) fn entries() -> &'static [Vec<u8>] {
     &ENTRIES
 }
 
+/// Whether an entry says that it ends an epoch of the frame key.
+pub(super) fn is_seal(entry: &[u8]) -> bool {
+    entry.first() == Some(&(EntryType::KeyEpoch as u8))
+}
+
 /// A log of the two opening entries and these, closed; its files.
 pub(super) fn written(more: &[Vec<u8>]) -> Result<BTreeMap<String, Vec<u8>>, LogError> {
     let storage = MemStorage::new();
@@ -55,7 +60,15 @@ pub(super) fn written(more: &[Vec<u8>]) -> Result<BTreeMap<String, Vec<u8>>, Log
     let mut writer = Writer::create(storage.clone(), keys, &opening, START_NS, options)?;
     let mut folded = HoldsFold::new();
     for (at, entry) in more.iter().enumerate() {
-        writer.push(entry)?;
+        if is_seal(entry) {
+            // Only the writer ends an epoch of the frame key.
+            writer.evolve(START_NS, |seal| match Entry::decode(entry) {
+                Ok(Entry { header, .. }) => Entry { header, body: Body::KeyEpoch(seal) }.to_bytes(),
+                Err(_) => entry.clone(),
+            })?;
+        } else {
+            writer.push(entry)?;
+        }
         if let Ok(entry) = Entry::decode(entry) {
             // What does not fit those before it is for the verifier to name.
             let _ = folded.apply(at as u64 + 2, &entry.body);

@@ -4,21 +4,25 @@
 //! damaged, its entries are still read as far as they parse, so that the tiles can say which of
 //! them was changed, and the next good frame is taken up again.
 
+use crate::epoch::is_seal;
 use crate::frame::{
-    Entries, FRAME_HEADER_BYTES, Frame, Window, chain_value, nonzero_end, parse_segment_name,
+    Entries, FRAME_HEADER_BYTES, Frame, LENGTH_BYTES, Window, chain_value, nonzero_end,
+    parse_segment_name,
 };
-use crate::keys::{FrameMac, KeyChain};
+use crate::keys::KeyChain;
 use crate::merkle::{CompactRange, Hash};
 use crate::note::Checkpoint;
 use crate::storage::{FileStat, Storage};
 use crate::writer::{CHAIN_START, log_id_of};
 
 mod damage;
+mod macs;
 
 use super::bundles::BundleCheck;
 use super::entries::{EntryChecks, Place};
 use super::finding::{Finding, FindingKind, Findings, Stop, hex};
 use super::tiles::{LeafPlace, TileCheck};
+use macs::{Macs, seal_within};
 
 /// A frame with a fault that a changed entry may explain: told only if none does.
 pub(super) struct Suspect {
@@ -66,7 +70,11 @@ pub(super) struct Walked {
     pub(super) zero_tail: Option<(String, u64, u64)>,
     pub(super) torn_tail: Option<(String, u64, u64)>,
     pub(super) macs_checked: bool,
-    mac: Option<FrameMac>,
+    /// The epoch of the frame key in which the last good frame is, and its keys if they follow
+    /// from those given.
+    epoch: u64,
+    macs: Option<Macs>,
+    epochs_lost: u64,
     log_id: Option<[u8; 8]>,
 }
 
@@ -271,6 +279,7 @@ impl Walk<'_, '_> {
                     .says(format!("{} entries", header.count), "another number"),
             )?;
         }
+        self.check_mac(frame, offset, whole, &frame_finding)?;
         self.entries_of(frame, number, file, offset, whole)?;
         if self.out.size < end {
             self.lose_until(end, number, offset)?;
@@ -285,7 +294,6 @@ impl Walk<'_, '_> {
             // Once is enough: every later root follows from the same change.
             self.out.lost = true;
         }
-        self.check_mac(frame, offset, &frame_finding)?;
         if let Some(at) = frame.padding.iter().position(|b| *b != 0) {
             let padding_at = offset + (frame.size_bytes() - frame.padding.len() + at) as u64;
             self.findings.push(
@@ -333,55 +341,15 @@ impl Walk<'_, '_> {
             if whole {
                 let place = Place { file: &file.name, offset, index };
                 let before = (!self.out.lost).then_some(&self.out.range);
+                if is_seal(entry) && position > LENGTH_BYTES {
+                    self.findings.push(seal_within(&place))?;
+                }
                 self.entries.take(&place, entry, before, self.findings)?;
             }
             // The length is part of the place: a change of it moves the entry.
             self.leaf(Some(entry), number, offset)?;
         }
         Ok(())
-    }
-
-    /// In a replay anyone can derive the MAC key; else `K_0` is needed, and GENESIS names it.
-    fn choose_mac(&mut self, genesis: &[u8]) {
-        let Ok(cwts_types::Entry { body: cwts_types::Body::Genesis(genesis), .. }) =
-            cwts_types::Entry::decode(genesis)
-        else {
-            return;
-        };
-        let chain = if genesis.k0_sha256 == [0; 32] {
-            Some(KeyChain::replay(&genesis.salt))
-        } else {
-            self.keys.clone().filter(|keys| keys.digest() == genesis.k0_sha256)
-        };
-        self.out.macs_checked = chain.is_some();
-        self.out.mac = chain.map(|chain| chain.frame_mac());
-    }
-
-    fn check_mac(
-        &mut self,
-        frame: &Frame<'_>,
-        offset: u64,
-        finding: &dyn Fn(FindingKind) -> Finding,
-    ) -> Result<(), Stop> {
-        if frame.header.key_epoch != 0 {
-            return self.findings.push(
-                finding(FindingKind::WalHmac)
-                    .at(offset + 24)
-                    .says("key epoch 0", frame.header.key_epoch)
-                    .by("no KEY_EPOCH entry opened another"),
-            );
-        }
-        let Some(mac) = &self.out.mac else { return Ok(()) };
-        if mac.verify(&frame.hash(), frame.mac) {
-            return Ok(());
-        }
-        let at = offset + (FRAME_HEADER_BYTES + frame.payload.len() + 64) as u64;
-        self.findings.push(
-            finding(FindingKind::WalHmac)
-                .at(at)
-                .says("the MAC of this frame", hex(frame.mac))
-                .by("the frame key of epoch 0"),
-        )
     }
 }
 
