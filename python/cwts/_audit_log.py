@@ -45,6 +45,7 @@ class AuditLog(LogChecks, Closing):
         origin: str | None = None,
         durability: Literal["async", "durable"] = "durable",
         keys: str | os.PathLike[str] | None = None,
+        anchor: str | os.PathLike[str] | None = None,
         clock: ClockSync | None = None,
     ) -> Self:
         """Open the log in `directory`, or make one there.
@@ -60,6 +61,8 @@ class AuditLog(LogChecks, Closing):
             latter case `wait_durable` waits. There is no mode without a forced write.
         keys : path-like, optional
             Folder of the secret keys. Default: ``$CWTS_KEYS``, else the user's state folder.
+        anchor : path-like, optional
+            A file on another disk or host that keeps the newest checkpoint; docs/witnesses.md.
         clock : ClockSync, optional
             Log what the kernel says of its clock, once a second. Default: not.
 
@@ -68,12 +71,15 @@ class AuditLog(LogChecks, Closing):
         LogInUseError
             Another process writes it.
         TamperError, RollbackError
-            It is not what was written, or less than was signed.
+            It is not what was written, or less than was signed, or than the anchor keeps.
         """
         if durability not in ("async", "durable"):
             raise ValueError(f'durability is {durability!r}, must be "async" or "durable"')
         core = _core.open_records(
-            os.fspath(directory), keys=None if keys is None else os.fspath(keys), origin=origin
+            os.fspath(directory),
+            keys=None if keys is None else os.fspath(keys),
+            origin=origin,
+            anchor=None if anchor is None else os.fspath(anchor),
         )
         log = cls(core, Path(directory), durability)
         if clock is not None:

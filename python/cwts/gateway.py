@@ -50,6 +50,9 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
         Name of a new log. Default: made up.
     keys : path-like, optional
         Folder of the log's secret keys. Default: ``$CWTS_KEYS``, else the user's state folder.
+    anchor : path-like, optional
+        A file on another disk or host that keeps the log's newest checkpoint. A log that was set
+        back, and a second writer on a copy of it, are refused by it; docs/witnesses.md.
     clock : ClockSync, optional
         How near to UTC the clock must be shown to be. Readings stand in the log, one a second;
         ``None`` logs none.
@@ -62,6 +65,8 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
         Another gateway runs on this log.
     TamperError
         The log is not what it was when it was written.
+    RollbackError
+        Less is left of it than was signed, or than its anchor keeps.
 
     Notes
     -----
@@ -85,6 +90,7 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
         release: Literal["async", "durable"] = "async",
         origin: str | None = None,
         keys: str | os.PathLike[str] | None = None,
+        anchor: str | os.PathLike[str] | None = None,
         clock: ClockSync | None = _CLOCK,
     ) -> None:
         if release not in ("async", "durable"):
@@ -96,6 +102,7 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
             None if log is None else os.fspath(log),
             keys=None if keys is None else os.fspath(keys),
             origin=origin,
+            anchor=None if anchor is None else os.fspath(anchor),
             release=release,
         )
         self._log = None if log is None else Path(log)

@@ -28,6 +28,7 @@ pub mod storage;
 pub mod tile;
 mod tile_file;
 mod verify;
+pub mod witness;
 mod writer;
 
 pub use anchor::{Anchor, FsAnchor, MemAnchor, Next};

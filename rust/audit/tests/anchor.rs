@@ -11,26 +11,33 @@ use cwts_audit::{
     Anchor, FsAnchor, LogError, MemAnchor, MemStorage, Opened, Options, SigningKey, Storage, Writer,
 };
 
-fn boxed(anchor: &MemAnchor) -> Option<Box<dyn Anchor>> {
-    Some(Box::new(anchor.clone()))
+fn boxed(anchor: &MemAnchor) -> Box<dyn Anchor> {
+    Box::new(anchor.clone())
 }
 
 fn create(
-    anchor: Option<Box<dyn Anchor>>,
+    anchor: impl Into<Option<Box<dyn Anchor>>>,
 ) -> Result<(Writer<MemStorage>, MemStorage, Maker), LogError> {
     let (storage, mut maker) = (MemStorage::new(), Maker::default());
     let opening = maker.opening();
     let first: Vec<&[u8]> = opening.iter().map(Vec::as_slice).collect();
     let (options, keys) = (Options::default(), keys());
-    let writer = Writer::create_anchored(storage.clone(), keys, &first, START_NS, options, anchor)?;
+    let writer =
+        Writer::create_anchored(storage.clone(), keys, &first, START_NS, options, anchor.into())?;
     Ok((writer, storage, maker))
 }
 
 fn open(
     storage: &MemStorage,
-    anchor: Option<Box<dyn Anchor>>,
+    anchor: impl Into<Option<Box<dyn Anchor>>>,
 ) -> Result<(Writer<MemStorage>, Opened), LogError> {
-    Writer::open_anchored(storage.clone(), keys(), Options::default(), anchor, &mut |_, _| Ok(()))
+    Writer::open_anchored(
+        storage.clone(),
+        keys(),
+        Options::default(),
+        anchor.into(),
+        &mut |_, _| Ok(()),
+    )
 }
 
 fn copy_of(storage: &MemStorage) -> MemStorage {
@@ -148,7 +155,7 @@ fn a_crash_between_anchor_and_checkpoint_is_mended() {
     drop(writer);
     storage.with_file("checkpoint", |bytes| *bytes = checkpoint);
     let frames = |b: &mut Vec<u8>| {
-        let last = (0..b.len()).step_by(512).filter(|at| b[*at..].starts_with(b"CWTSWAL1")).last();
+        let last = (0..b.len()).step_by(512).rfind(|at| b[*at..].starts_with(b"CWTSWAL1"));
         b.truncate(last.unwrap());
     };
     storage.with_file("wal/00000000000000000000.wal", frames);
@@ -208,7 +215,7 @@ fn a_creation_cut_short_has_no_anchor_yet_and_goes_on() {
 fn in_a_file_it_is_replaced_in_one_step_and_by_one_writer() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("gw1.checkpoint");
-    let file = || -> Option<Box<dyn Anchor>> { Some(Box::new(FsAnchor::new(&path))) };
+    let file = || -> Box<dyn Anchor> { Box::new(FsAnchor::new(&path)) };
     let (mut writer, storage, mut maker) = create(file()).unwrap();
     fill(&mut writer, &mut maker, 40, 8);
     writer.checkpoint().unwrap();
@@ -230,7 +237,7 @@ fn in_a_file_it_is_replaced_in_one_step_and_by_one_writer() {
     assert!(what(writer.checkpoint()).contains("does not keep what this writer put there"));
 
     let nowhere = FsAnchor::new(folder.path().join("no/folder"));
-    let why = what(create(Some(Box::new(nowhere))));
+    let why = what(create(Box::new(nowhere) as Box<dyn Anchor>));
     assert!(why.starts_with("lock `") && why.contains("no/folder"), "{why}");
     let mut long = storage.clone();
     assert_eq!(

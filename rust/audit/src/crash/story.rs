@@ -18,13 +18,15 @@ use crate::storage::{StorageError, replace_file};
 use crate::verify::VerifyKeys;
 use crate::writer::{Options, Writer};
 
+type Moves = Vec<(usize, Vec<u8>)>;
+
 /// An anchor on a disk that is not the log's, and does not crash with it.
 #[derive(Clone, Debug)]
 struct SimAnchor {
     kept: MemAnchor,
     disk: SimDisk,
     /// What it kept from which step of the log's disk on.
-    moves: Arc<Mutex<Vec<(usize, Vec<u8>)>>>,
+    moves: Arc<Mutex<Moves>>,
 }
 
 impl SimAnchor {
@@ -32,7 +34,7 @@ impl SimAnchor {
         Self { kept: MemAnchor::keeping(kept), disk: disk.clone(), moves: Arc::default() }
     }
 
-    fn moves(&self) -> MutexGuard<'_, Vec<(usize, Vec<u8>)>> {
+    fn moves(&self) -> MutexGuard<'_, Moves> {
         self.moves.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -74,7 +76,7 @@ pub(super) struct Told {
     pub(super) steps: Vec<DiskStep>,
     pub(super) events: Vec<(usize, Event)>,
     /// What the anchor kept, from which step on.
-    pub(super) anchored: Vec<(usize, Vec<u8>)>,
+    pub(super) anchored: Moves,
     pub(super) disk_errors: u64,
     /// An opening that was refused, and why.
     pub(super) refused: Option<(usize, String)>,
@@ -139,8 +141,8 @@ impl<'a, S: Rig> Session<'a, S> {
         Self { disk, anchor, told, holds: HoldsFold::new(), rig: std::marker::PhantomData }
     }
 
-    fn anchor(&self) -> Option<Box<dyn Anchor>> {
-        Some(Box::new(self.anchor.clone()))
+    fn anchor(&self) -> Box<dyn Anchor> {
+        Box::new(self.anchor.clone())
     }
 
     fn event(&mut self, event: Event) {
@@ -199,7 +201,7 @@ impl<'a, S: Rig> Session<'a, S> {
         }
         let first: Vec<&[u8]> = first.iter().map(Vec::as_slice).collect();
         let storage = S::over(self.disk.clone());
-        let anchor = self.anchor();
+        let anchor = Some(self.anchor());
         let writer = Writer::create_anchored(storage, keys()?, &first, 1, options(), anchor)?;
         self.acknowledge(writer.durable_size());
         Ok(writer)
@@ -208,7 +210,7 @@ impl<'a, S: Rig> Session<'a, S> {
     /// Opens the log and writes RECOVERY if it was not closed.
     fn open(&mut self) -> Result<Writer<S>, LogError> {
         let mut seen = Vec::new();
-        let (storage, anchor) = (S::over(self.disk.clone()), self.anchor());
+        let (storage, anchor) = (S::over(self.disk.clone()), Some(self.anchor()));
         let holds = &mut self.holds;
         let (mut writer, opened) =
             Writer::open_anchored(storage, keys()?, options(), anchor, &mut |index, bytes| {
