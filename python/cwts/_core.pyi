@@ -33,6 +33,7 @@ __all__ = [
     "SynthFlow",
     "TamperError",
     "WhatIf",
+    "Witness",
     "alerts",
     "append_again",
     "append_amend",
@@ -59,12 +60,14 @@ __all__ = [
     "in_out",
     "inclusion",
     "is_archive_dir",
+    "keep_witnessed",
     "limits_diff",
     "limits_effective",
     "limits_schema",
     "lists_operators",
     "locate",
     "new_operator",
+    "new_witness",
     "open_records",
     "order_receipts",
     "override_order",
@@ -106,6 +109,8 @@ __all__ = [
     "unpack",
     "verify",
     "verify_receipts",
+    "witness_name",
+    "witness_request",
     "write_tlog",
 ]
 
@@ -581,6 +586,18 @@ def set_market(
     ts_ns: int = 0,
 ) -> None: ...
 def set_phase(gateway: Gateway, scope: str, phase: str) -> None: ...
+
+class Witness:
+    def __new__(cls, key: str, state: str, logs: list[str]) -> Witness: ...
+    @property
+    def vkey(self) -> str: ...
+    def add_checkpoint(self, body: bytes, unix_seconds: int) -> tuple[int, str, bytes]: ...
+    def newest(self, origin_sha256: str) -> bytes | None: ...
+
+def new_witness(name: str, key: str, state: str) -> str: ...
+def witness_name(vkey: str) -> str: ...
+def witness_request(dir: str, vkey: str, note: bytes, old: int | None = None) -> bytes: ...
+def keep_witnessed(dir: str, note: bytes, answers: list[tuple[str, bytes]]) -> list[str | None]: ...
 def seal_run(dir: str, logs: int, keys: str | None = None) -> dict[str, Any]: ...
 def standing_holds(dir: str) -> list[dict[str, Any]]: ...
 def status(dir: str) -> dict[str, Any]: ...

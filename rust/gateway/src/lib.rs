@@ -81,7 +81,7 @@ pub use start::{GatewayOptions, parse_limits};
 pub use story::{engine_state, explain, status, status_of, violation_row};
 pub use switch::KillSwitch;
 pub use watch::{Seen, Watch};
-pub use witness::{Answer, Submission, WitnessFiles, cosigned_size, keep_cosignatures, submission};
+pub use witness::{Answer, WitnessFiles, cosigned_size, keep_cosignatures, submission};
 
 /// A text id as a number: the first 8 bytes of its SHA-256, never 0 unless the text is empty.
 pub fn text_id(text: &str) -> u64 {

@@ -120,30 +120,18 @@ impl WitnessFiles {
     }
 }
 
-/// What a log sends a witness that has seen `old` entries of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Submission {
-    /// Entries under the checkpoint.
-    pub size: u64,
-    /// The checkpoint as it is published.
-    pub note: String,
-    /// The body of `add-checkpoint`; empty if the witness has seen more than there is.
-    pub body: String,
-}
-
-/// Builds a submission of the newest checkpoint.
+/// The body of `add-checkpoint` for a checkpoint of this log and a witness that has seen `old`
+/// entries of it; empty if it has seen more than the checkpoint signs. The log may have gone on.
 ///
 /// # Errors
-/// The log has no checkpoint, or its tiles do not give it.
-pub fn submission(log: &Published<'_>, old: u64) -> Result<Submission, PublishedError> {
-    let (note, checkpoint) = (log.note.clone(), log.checkpoint.clone());
-    let (size, text) = (checkpoint.size, note.encode());
-    if old > size {
-        return Ok(Submission { size, note: text, body: String::new() });
+/// The checkpoint is none, is not covered, or the tiles do not prove it.
+pub fn submission(log: &Published<'_>, note: &Note, old: u64) -> Result<String, PublishedError> {
+    let checkpoint = Checkpoint::parse(&note.text)?;
+    if old > checkpoint.size {
+        return Ok(String::new());
     }
-    let proof = log.consistency(old, size)?;
-    let body = AddCheckpoint { old, proof, note, checkpoint }.encode();
-    Ok(Submission { size, note: text, body })
+    let proof = log.consistency(old, checkpoint.size)?;
+    Ok(AddCheckpoint { old, proof, note: note.clone(), checkpoint }.encode())
 }
 
 /// The size that this witness last cosigned by `checkpoint.witnessed`; 0 if that is not known.

@@ -99,7 +99,7 @@ mod _core {
     #[pymodule_export]
     use crate::whatif::{Suggest, WhatIf};
     #[pymodule_export]
-    use crate::witness::{Witness, keep_witnessed, new_witness, witness_request};
+    use crate::witness::{Witness, keep_witnessed, new_witness, witness_name, witness_request};
     /// `release`, or a benchmark refuses to run.
     #[pymodule_export]
     const BUILD_PROFILE: &str = if cfg!(debug_assertions) { "debug" } else { "release" };

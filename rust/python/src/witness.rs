@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use cwts_audit::line_key::LineKey as _;
 use cwts_audit::note::NoteError;
-use cwts_audit::{NoteKey, VerifyKey};
-use cwts_gateway::{WitnessFiles, cosigned_size, keep_cosignatures, submission};
+use cwts_audit::{Note, NoteKey, VerifyKey};
+use cwts_gateway::{GatewayError, WitnessFiles, cosigned_size, keep_cosignatures, submission};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -65,23 +66,30 @@ pub(crate) fn new_witness(
     Ok(py.detach(|| WitnessFiles::create(name, &key, &state))?.to_string())
 }
 
-/// What a log sends the witness of this key, which has seen `old` entries of it, or as many as
-/// `checkpoint.witnessed` says: the size, the checkpoint, the body.
+/// The body of `add-checkpoint` for a checkpoint of the log and the witness of this key, which has
+/// seen `old` entries of it, or as many as `checkpoint.witnessed` says; empty if it has seen more.
 #[pyfunction]
-#[pyo3(signature = (dir, vkey, old=None))]
+#[pyo3(signature = (dir, vkey, note, old=None))]
 pub(crate) fn witness_request<'py>(
     py: Python<'py>,
     dir: PathBuf,
     vkey: &str,
+    note: Vec<u8>,
     old: Option<u64>,
-) -> Result<(u64, Bound<'py, PyBytes>, Bound<'py, PyBytes>), Error> {
+) -> Result<Bound<'py, PyBytes>, Error> {
     let key = witness_key(vkey)?;
-    let sent = py.detach(|| {
+    let body = py.detach(|| -> Result<String, GatewayError> {
+        let note = Note::parse(&note)?;
         let old = old.unwrap_or_else(|| cosigned_size(&dir, &key));
-        with_published(&dir, |log| submission(log, old))
+        with_published(&dir, |log| submission(log, &note, old))
     })?;
-    let bytes = |text: &str| PyBytes::new(py, text.as_bytes());
-    Ok((sent.size, bytes(&sent.note), bytes(&sent.body)))
+    Ok(PyBytes::new(py, body.as_bytes()))
+}
+
+/// The name of a witness's key.
+#[pyfunction]
+pub(crate) fn witness_name(vkey: &str) -> Result<String, Error> {
+    Ok(witness_key(vkey)?.name().to_owned())
 }
 
 /// Keeps the cosignatures of answers to a checkpoint; gives for each why it does not count.
