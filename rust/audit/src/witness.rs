@@ -355,7 +355,7 @@ fn encode_state<'c>(seen: impl Iterator<Item = &'c Cosigned>) -> String {
 /// The first line of a state: what it is, and the digest of all other lines.
 fn state_head(rest: &str) -> String {
     let digest = Sha256::new_with_prefix(STATE_DOMAIN).chain_update(rest).finalize();
-    format!("{STATE_HEAD} {}", hex(&digest))
+    format!("{} {}", STATE_DOMAIN.trim_end_matches('\0'), hex(&digest))
 }
 
 fn take_lines(lines: &mut Lines<'_>, count: usize) -> String {
@@ -369,5 +369,5 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-const STATE_HEAD: &str = "cwts/witness-state/v1";
-const STATE_DOMAIN: &[u8] = b"cwts/witness-state/v1\0";
+/// Of the digest in a state's first line, which says it too.
+const STATE_DOMAIN: &str = "cwts/witness-state/v1\0";
