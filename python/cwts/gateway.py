@@ -55,7 +55,7 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
         A file on another disk or host that keeps the log's newest checkpoint. A log that was set
         back, and a second writer on a copy of it, are refused by it; docs/witnesses.md.
     witnesses : iterable of Witness
-        Who cosigns the log's checkpoints; they are asked aside of the orders, once a second at most.
+        Who cosigns the log's checkpoints, asked aside of the orders, once a second at most.
     clock : ClockSync, optional
         How near to UTC the clock must be shown to be. Readings stand in the log, one a second;
         ``None`` logs none.

@@ -328,15 +328,18 @@ def test_of_requests_at_once_one_moves_the_witness(tmp_path: Path, files: Files)
 
 
 class Says(http.server.BaseHTTPRequestHandler):
-    """A witness that says one thing."""
+    """A witness that says one thing, or what a real one says."""
 
-    answer: tuple[int, str, bytes] = (200, "text/plain", b"")
+    said: tuple[int, str, bytes] = (200, "text/plain", b"")
+    witness: _core.Witness | None = None
     asked = 0
 
     def do_POST(self) -> None:
         type(self).asked += 1
-        self.rfile.read(int(self.headers["content-length"]))
-        status, kind, content = self.answer
+        body = self.rfile.read(int(self.headers["content-length"]))
+        seconds = int(time.time())
+        answer = self.said if self.witness is None else self.witness.add_checkpoint(body, seconds)
+        status, kind, content = answer
         self.send_response(status)
         self.send_header("content-type", kind)
         self.send_header("content-length", str(len(content)))
@@ -348,43 +351,103 @@ class Says(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+@contextmanager
+def saying(**what: object) -> Iterator[tuple[str, type[Says]]]:
+    """Answer on a socket of this process."""
+    handler = type("One", (Says,), {"asked": 0, **what})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}", handler
+        finally:
+            server.shutdown()
+            thread.join(PATIENCE_S)
+
+
 @pytest.mark.parametrize(
     ("answer", "told"),
     [
-        ((200, "text/plain", b""), ("answered what its key did not sign", 1, 1)),
-        ((200, "text/plain", "— w AAAAAAA=\n".encode()), ("answered what its key", 1, 1)),
-        ((200, "text/plain", b"x" * 70_000), ("cannot be asked: HTTPException", 2, 1)),
-        ((302, "text/plain", b""), ("answered with status 302", 2, 1)),
-        ((500, "text/plain", b"\x1b[31m"), ("answered with status 500", 2, 1)),
-        ((409, "text/plain", b"1\n"), ("answered with status 409", 2, 1)),
-        ((409, "text/x.tlog.size", b"1" * 400), ("answered with status 409", 2, 1)),
-        ((409, "text/x.tlog.size", b"1\n"), ("again and again (409)", 2, 2)),
-        ((409, "text/x.tlog.size", b"99\n"), ("has seen 99 entries already, and the log", 1, 1)),
-        ((409, "text/x.tlog.size", b"99999999999999999999\n"), ("was not asked", 2, 1)),
-        ((403, "text/plain", b""), ("refused the log's signature (403)", 1, 1)),
-        ((404, "text/plain", b""), ("does not know this log (404)", 1, 1)),
+        ((200, "text/plain", b""), ("answered what its key did not sign", True, 1)),
+        ((200, "text/plain", "— w AAAAAAA=\n".encode()), ("answered what its key", True, 1)),
+        ((200, "text/plain", b"x" * 70_000), ("cannot be asked: HTTPException", False, 1)),
+        ((302, "text/plain", b""), ("answered with status 302", False, 1)),
+        ((500, "text/plain", b"\x1b[31m"), ("answered with status 500", False, 1)),
+        ((409, "text/plain", b"1\n"), ("answered with status 409", False, 1)),
+        ((409, "text/x.tlog.size", b"1" * 400), ("answered with status 409", False, 1)),
+        ((409, "text/x.tlog.size", b"1\n"), ("again and again (409)", False, 2)),
+        ((409, "text/x.tlog.size", b"99\n"), ("has seen 99 entries already, and the log", True, 1)),
+        ((409, "text/x.tlog.size", b"99999999999999999999\n"), ("was not asked", False, 1)),
+        ((403, "text/plain", b""), ("refused the log's signature (403)", True, 1)),
+        ((404, "text/plain", b""), ("does not know this log (404)", True, 1)),
     ],
 )
 def test_an_answer_of_another_kind_is_told_and_keeps_nothing(
     tmp_path: Path,
     files: Files,
     answer: tuple[int, str, bytes],
-    told: tuple[str, int, int],
+    told: tuple[str, bool, int],
 ) -> None:
-    trouble, code, asked = told
+    trouble, is_alert, asked = told
     log = notes(tmp_path / "log", "a", keys=tmp_path / "keys")
-    handler = type("One", (Says,), {"answer": answer, "asked": 0})
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        url = f"http://127.0.0.1:{server.server_port}"
-        done = cli("log", "witness", "submit", log, "--witness", url, "--vkey", files.vkey)
-        server.shutdown()
-        thread.join(PATIENCE_S)
-    assert trouble in done.stdout + done.stderr, done
-    assert "\x1b[31m" not in done.stdout + done.stderr
-    assert (done.returncode, handler.asked) == (code, asked)
+    with saying(said=answer) as (url, handler):
+        found = witnesses.submit(log, cwts.Witness(url, files.vkey))
+    assert (found.name, found.size) == ("witness.example/w1", None)
+    assert trouble in found.trouble, found
+    assert "\x1b" not in found.trouble, "a witness's words go nowhere"
+    assert (found.is_alert, handler.asked) == (is_alert, asked)
     assert not (log / "checkpoint.witnessed").exists()
+
+
+def test_a_witness_that_cannot_be_asked_is_no_finding(tmp_path: Path, files: Files) -> None:
+    log = notes(tmp_path / "log", "a", keys=tmp_path / "keys")
+    with saying(said=(500, "text/plain", b"")) as (url, _):
+        done = cli("log", "witness", "submit", log, "--witness", url, "--vkey", files.vkey)
+    assert done.returncode == 2
+    assert "witness witness.example/w1 answered with status 500" in done.stderr
+
+
+def test_the_lines_of_several_witnesses_meet_under_one_checkpoint(
+    tmp_path: Path, files: Files
+) -> None:
+    log = notes(tmp_path / "log", "a", keys=tmp_path / "keys")
+    second = (str(tmp_path / "2.key"), str(tmp_path / "2.state"))
+    vkey = _core.new_witness("witness.example/w2", *second)
+    own = (log / "log.vkey").read_text().strip()
+    pair = (
+        _core.Witness(str(files.key), str(files.state), [own]),
+        _core.Witness(*second, [own]),
+    )
+    with (
+        saying(witness=pair[0]) as (first_url, _),
+        saying(witness=pair[1]) as (second_url, _),
+        saying(said=(503, "text/plain", b"")) as (away, _),
+    ):
+        one, two = cwts.Witness(first_url, files.vkey), cwts.Witness(second_url, vkey)
+        rounds = witnesses.WitnessRounds(log, [one, cwts.Witness(away, vkey)])
+        assert rounds.run() == [], "one that is away is no alert"
+        assert [row["size"] > 0 for row in rounds.state()] == [True, False]
+        told = audit.verify(log, [own, files.vkey, vkey]).findings
+        assert [(row["kind"], row["file"]) for row in told] == [
+            ("BAD_SIGNATURE", "checkpoint.witnessed")
+        ]
+        # It is back, and its line joins the other's.
+        assert witnesses.submit(log, two).size == rounds.state()[0]["size"]
+        assert audit.verify(log, [own, files.vkey, vkey]).ok
+        # Both at once, under one checkpoint, however the log went on.
+        notes(log, "b", keys=tmp_path / "keys")
+        both = witnesses.WitnessRounds(log, [one, two])
+        assert both.run() == []
+        assert len({row["size"] for row in both.state()}) == 1
+        assert audit.verify(log, [own, files.vkey, vkey]).ok
+        # What is covered is not submitted again.
+        size = both.state()[0]["size"]
+        both.run()
+        assert both.state()[0]["size"] == size
+    names = [
+        line.split(" ")[1] for line in (log / "checkpoint.witnessed").read_text().splitlines()[4:]
+    ]
+    assert names == [ORIGIN, "witness.example/w1", "witness.example/w2"]
 
 
 def test_a_bad_witness_is_refused_before_anything_is_opened(tmp_path: Path, files: Files) -> None:

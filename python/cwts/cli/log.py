@@ -57,7 +57,7 @@ def log() -> None:
 @click.option(
     "--since",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A checkpoint that you kept: the log must go on from it.",
+    help="A checkpoint that you kept, or the log's anchor: the log must go on from it.",
 )
 @json_option
 @click.pass_context
