@@ -7,6 +7,7 @@ called once, and its answer is held against the annotation in the stub.
 from __future__ import annotations
 
 import ast
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin
@@ -203,6 +204,7 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     ask("append_amend", lambda: core.append_amend(records, note, "text", "b", "typo", "anna"))
     records.close()
     about_columns(log, ask)
+    about_witnesses(desk.root, log, ask)
     proof = ask("receipt", lambda: core.receipt(log, 1))
     (vkey,) = [row["body"]["log_vkey"] for row in rows if row["type"] == "GENESIS"]
     ask("verify_receipts", lambda: core.verify_receipts([("r", proof)], [vkey]))
@@ -314,6 +316,23 @@ def about_columns(log: str, ask: Callable[[str, Callable[[], object]], Any]) -> 
     ask("RangeCheck.rows", lambda: check.rows(*raw))
     for name in ("root", "next_index", "complete"):
         ask(f"RangeCheck.{name}", lambda name=name: getattr(check, name))
+
+
+def about_witnesses(root: Path, log: str, ask: Callable[[str, Callable[[], object]], Any]) -> None:
+    """A witness that cosigns the newest checkpoint of a log."""
+    core = _core
+    files = (str(root / "witness.key"), str(root / "witness.state"))
+    vkey = ask("new_witness", lambda: core.new_witness("w.example", *files))
+    logs = [(Path(log) / "log.vkey").read_text().strip()]
+    witness = ask("Witness.__new__", lambda: core.Witness(*files, logs))
+    ask("Witness.vkey", lambda: witness.vkey)
+    ask("witness_name", lambda: core.witness_name(vkey))
+    note = core.checkpoint(log)["note"].encode()
+    body = ask("witness_request", lambda: core.witness_request(log, vkey, note, 0))
+    answer = ask("Witness.add_checkpoint", lambda: witness.add_checkpoint(body, 1_795_000_000))
+    ask("keep_witnessed", lambda: core.keep_witnessed(log, note, [(vkey, answer[2])]))
+    origin = hashlib.sha256(note.partition(b"\n")[0]).hexdigest()
+    ask("Witness.newest", lambda: witness.newest(origin))
 
 
 def about_soft_blocks(root: Path, ask: Callable[[str, Callable[[], object]], Any]) -> None:

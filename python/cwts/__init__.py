@@ -36,6 +36,7 @@ __all__ = [
     "ReplayResult",
     "SuggestedLimits",
     "WhatIfResult",
+    "Witness",
     "__version__",
     "areplay",
     "asuggest_limits",
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from cwts.producer import Producer
     from cwts.reasons import RejectReason
     from cwts.records import DECISION_DTYPE, ORDER_DTYPE
+    from cwts.witnesses import Witness
 
 #: Where each name comes from; a module stands for itself.
 _HOMES: Final = {
@@ -85,6 +87,7 @@ _HOMES: Final = {
     "ReplayResult": ("cwts._replay", "ReplayResult"),
     "SuggestedLimits": ("cwts._suggest", "SuggestedLimits"),
     "WhatIfResult": ("cwts._whatif", "WhatIfResult"),
+    "Witness": ("cwts.witnesses", "Witness"),
     "__version__": ("cwts._core", "VERSION"),
     "areplay": ("cwts._replay", "areplay"),
     "asuggest_limits": ("cwts._suggest", "asuggest_limits"),

@@ -7,13 +7,16 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from cwts import _core, audit, receipts
 from cwts._checks import LogChecks
 from cwts._clock import ClockSync, watch
-from cwts._closing import Closing
+from cwts._closing import Closing, close, rounds
 from cwts.audit import Amend, Note
+
+if TYPE_CHECKING:
+    from cwts.witnesses import Witness, WitnessRounds
 
 __all__ = ["AuditLog"]
 
@@ -30,12 +33,19 @@ class AuditLog(LogChecks, Closing):
     """
 
     def __init__(
-        self, core: _core.Gateway, directory: Path, durability: Literal["async", "durable"]
+        self,
+        core: _core.Gateway,
+        directory: Path,
+        durability: Literal["async", "durable"],
+        asked: WitnessRounds | None = None,
     ) -> None:
         self._core = core
         #: The log's directory.
         self.directory = directory
         self._is_durable = durability == "durable"
+        self._rounds = asked
+        if asked is not None:
+            asked.watch(self)
 
     @classmethod
     def open(
@@ -45,6 +55,8 @@ class AuditLog(LogChecks, Closing):
         origin: str | None = None,
         durability: Literal["async", "durable"] = "durable",
         keys: str | os.PathLike[str] | None = None,
+        anchor: str | os.PathLike[str] | None = None,
+        witnesses: Iterable[Witness] = (),
         clock: ClockSync | None = None,
     ) -> Self:
         """Open the log in `directory`, or make one there.
@@ -60,6 +72,10 @@ class AuditLog(LogChecks, Closing):
             latter case `wait_durable` waits. There is no mode without a forced write.
         keys : path-like, optional
             Folder of the secret keys. Default: ``$CWTS_KEYS``, else the user's state folder.
+        anchor : path-like, optional
+            A file on another disk or host that keeps the newest checkpoint; docs/witnesses.md.
+        witnesses : iterable of Witness
+            Who cosigns the checkpoints, asked once a second at most.
         clock : ClockSync, optional
             Log what the kernel says of its clock, once a second. Default: not.
 
@@ -68,14 +84,18 @@ class AuditLog(LogChecks, Closing):
         LogInUseError
             Another process writes it.
         TamperError, RollbackError
-            It is not what was written, or less than was signed.
+            It is not what was written, or less than was signed, or than the anchor keeps.
         """
         if durability not in ("async", "durable"):
             raise ValueError(f'durability is {durability!r}, must be "async" or "durable"')
+        asked = rounds(directory, witnesses)
         core = _core.open_records(
-            os.fspath(directory), keys=None if keys is None else os.fspath(keys), origin=origin
+            os.fspath(directory),
+            keys=None if keys is None else os.fspath(keys),
+            origin=origin,
+            anchor=None if anchor is None else os.fspath(anchor),
         )
-        log = cls(core, Path(directory), durability)
+        log = cls(core, Path(directory), durability, asked)
         if clock is not None:
             watch(log, clock)
         return log
@@ -177,7 +197,7 @@ class AuditLog(LogChecks, Closing):
 
     def close(self) -> dict[str, Any] | None:
         """End the log with a signed checkpoint, and give it. A second call does nothing."""
-        return None if self._core.is_closed else self._core.close()
+        return close(self._core, self._rounds)
 
     # Async twins.
 

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-__all__ = ["Closing"]
+from cwts import _core
+
+if TYPE_CHECKING:
+    from cwts.witnesses import Witness, WitnessRounds
+
+__all__ = ["Closing", "close", "rounds"]
 
 
 class Closing(ABC):
@@ -26,3 +33,26 @@ class Closing(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def rounds(
+    log: str | os.PathLike[str] | None, witnesses: Iterable[Witness]
+) -> WitnessRounds | None:
+    """Give what asks these witnesses to cosign a log; ``None`` if there are none."""
+    listed = list(witnesses)
+    if not listed:
+        return None
+    if log is None:
+        raise ValueError("witnesses: there is no log for them to cosign; give log too")
+    # Here, or every start would pay for it.
+    from cwts.witnesses import WitnessRounds
+
+    return WitnessRounds(log, listed)
+
+
+def close(core: _core.Gateway, asked: WitnessRounds | None) -> dict[str, Any] | None:
+    """End a log, and submit its last checkpoint to its witnesses."""
+    closed = None if core.is_closed else core.close()
+    if closed is not None and asked is not None:
+        asked.finish()
+    return closed

@@ -33,6 +33,7 @@ __all__ = [
     "SynthFlow",
     "TamperError",
     "WhatIf",
+    "Witness",
     "alerts",
     "append_again",
     "append_amend",
@@ -61,12 +62,14 @@ __all__ = [
     "init_log",
     "is_archive_dir",
     "k0_on_host",
+    "keep_witnessed",
     "limits_diff",
     "limits_effective",
     "limits_schema",
     "lists_operators",
     "locate",
     "new_operator",
+    "new_witness",
     "open_records",
     "order_receipts",
     "override_order",
@@ -108,6 +111,8 @@ __all__ = [
     "unpack",
     "verify",
     "verify_receipts",
+    "witness_name",
+    "witness_request",
     "write_tlog",
 ]
 
@@ -216,6 +221,7 @@ class Gateway:
         *,
         keys: str | None = None,
         origin: str | None = None,
+        anchor: str | None = None,
         release: str = "async",
     ) -> Gateway: ...
     @property
@@ -449,7 +455,9 @@ class SynthFlow:
     def __arrow_c_stream__(self, requested_schema: Any = None) -> Any: ...
 
 def append_again(dir: str, copy: str, keys: str) -> dict[str, Any]: ...
-def apply_requests(dir: str, keys: str | None = None) -> dict[str, Any]: ...
+def apply_requests(
+    dir: str, keys: str | None = None, anchor: str | None = None
+) -> dict[str, Any]: ...
 def asset_class(path: str, format: str | None = None) -> str | None: ...
 def cancels_after(dir: str, index: int) -> int: ...
 def check_run(dir: str, keys: list[str]) -> dict[str, Any]: ...
@@ -580,11 +588,32 @@ def set_market(
     ts_ns: int = 0,
 ) -> None: ...
 def set_phase(gateway: Gateway, scope: str, phase: str) -> None: ...
+
+@final
+class Witness:
+    """A witness in files; every method may be called from any thread."""
+
+    def __new__(cls, key: str, state: str, logs: list[str]) -> Witness: ...
+    @property
+    def vkey(self) -> str: ...
+    def add_checkpoint(self, body: bytes, unix_seconds: int) -> tuple[int, str, bytes]: ...
+    def newest(self, origin_sha256: str) -> bytes | None: ...
+
+def new_witness(name: str, key: str, state: str) -> str: ...
+def witness_name(vkey: str) -> str: ...
+def witness_request(dir: str, vkey: str, note: bytes, old: int | None = None) -> bytes: ...
+def keep_witnessed(dir: str, note: bytes, answers: list[tuple[str, bytes]]) -> list[str | None]: ...
 def seal_run(dir: str, logs: int, keys: str | None = None) -> dict[str, Any]: ...
 def standing_holds(dir: str) -> list[dict[str, Any]]: ...
 def status(dir: str) -> dict[str, Any]: ...
 def alerts(gateway: Gateway) -> list[dict[str, Any]]: ...
-def open_records(log: str, *, keys: str | None = None, origin: str | None = None) -> Gateway: ...
+def open_records(
+    log: str,
+    *,
+    keys: str | None = None,
+    origin: str | None = None,
+    anchor: str | None = None,
+) -> Gateway: ...
 def init_log(
     log: str,
     *,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 from cwts import _core
 from cwts._checks import LogChecks
 from cwts._clock import ClockSync, watch
-from cwts._closing import Closing
+from cwts._closing import Closing, close, rounds
 from cwts._core import Decision, Order
 from cwts._market import MarketCalls
 from cwts._oversight import OversightCalls
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from cwts.producer import Producer
+    from cwts.witnesses import Witness
 
 __all__ = ["Gateway"]
 
@@ -50,6 +51,11 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
         Name of a new log. Default: made up.
     keys : path-like, optional
         Folder of the log's secret keys. Default: ``$CWTS_KEYS``, else the user's state folder.
+    anchor : path-like, optional
+        A file on another disk or host that keeps the log's newest checkpoint. A log that was set
+        back, and a second writer on a copy of it, are refused by it; docs/witnesses.md.
+    witnesses : iterable of Witness
+        Who cosigns the log's checkpoints, asked aside of the orders, once a second at most.
     clock : ClockSync, optional
         How near to UTC the clock must be shown to be. Readings stand in the log, one a second;
         ``None`` logs none.
@@ -62,6 +68,8 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
         Another gateway runs on this log.
     TamperError
         The log is not what it was when it was written.
+    RollbackError
+        Less is left of it than was signed, or than its anchor keeps.
 
     Notes
     -----
@@ -85,17 +93,21 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
         release: Literal["async", "durable"] = "async",
         origin: str | None = None,
         keys: str | os.PathLike[str] | None = None,
+        anchor: str | os.PathLike[str] | None = None,
+        witnesses: Iterable[Witness] = (),
         clock: ClockSync | None = _CLOCK,
     ) -> None:
         if release not in ("async", "durable"):
             raise ValueError(f'release is {release!r}, must be "async" or "durable"')
         text = None if limits is None else Path(limits).read_bytes()
+        self._rounds = rounds(log, witnesses)
         self._core = _core.Gateway(
             text,
             "" if limits is None else os.fspath(limits),
             None if log is None else os.fspath(log),
             keys=None if keys is None else os.fspath(keys),
             origin=origin,
+            anchor=None if anchor is None else os.fspath(anchor),
             release=release,
         )
         self._log = None if log is None else Path(log)
@@ -106,6 +118,8 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
         self.cancel = self._core.cancel
         if self._waits and clock is not None:
             watch(self, clock)
+        if self._rounds is not None:
+            self._rounds.watch(self)
 
     # One order.
 
@@ -392,6 +406,10 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
         """Give an account's position in a symbol, negative if short."""
         return self._core.position(account, symbol)
 
+    def witnessed(self) -> list[dict[str, Any]]:
+        """Tell of each witness: ``name``, ``url``, ``size`` cosigned, ``trouble``, ``is_alert``."""
+        return [] if self._rounds is None else self._rounds.state()
+
     def state(self) -> dict[str, Any]:
         """Counts, holds, limit use and the state of the log, to read."""
         return self._core.state()
@@ -412,9 +430,9 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
     def close(self) -> dict[str, Any] | None:
         """End the log with a signed checkpoint and give it; ``None`` without a log.
 
-        A second call does nothing.
+        A second call does nothing. Where there are witnesses, they are asked a last time.
         """
-        return None if self._core.is_closed else self._core.close()
+        return close(self._core, self._rounds)
 
     async def aclose(self) -> dict[str, Any] | None:
         """As `close`."""

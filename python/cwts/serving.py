@@ -6,20 +6,22 @@ given; nothing is written, listed, or computed.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import socket
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from cwts import audit
+from cwts import _core, audit
 from cwts.errors import input_error
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["CONNECTIONS_MAX", "application", "listening", "serve"]
+__all__ = ["CONNECTIONS_MAX", "application", "listening", "serve", "witness_application"]
 
 #: Requests that are answered at once; more wait in the socket's queue, or are told to come again.
 CONNECTIONS_MAX: Final = 64
@@ -33,7 +35,12 @@ _TILE: Final = re.compile(
 _WIDTH_MAX: Final = 255
 #: A tile never changes: what its name says is what it holds, for ever.
 _FOREVER: Final = "public, max-age=31536000, immutable"
-_TEXTS: Final = ("checkpoint", "log.vkey")
+_NOTE: Final = "text/plain; charset=utf-8"
+_TEXTS: Final = ("checkpoint", "checkpoint.witnessed", "log.vkey")
+#: `old`, 63 hashes and a note of 64 KiB: what the core takes, and a byte that tells of more.
+_SUBMISSION_BYTES_MAX: Final = 32 + 63 * 45 + 65_536 + 1
+#: How long a body may take to come, seconds.
+_BODY_S_MAX: Final = 10.0
 
 
 def _is_canonical(name: str, *, entries: bool) -> bool:
@@ -94,12 +101,60 @@ def application(log: str | os.PathLike[str], *, entries: bool = False) -> Any:
         content = _content(directory, name)
         if content is None:
             return PlainTextResponse("the log has no such file now\n", status_code=404)
-        kind = "text/plain; charset=utf-8" if is_text else "application/octet-stream"
+        kind = _NOTE if is_text else "application/octet-stream"
         caching = "no-cache" if is_text else _FOREVER
         headers = {"cache-control": caching, "x-content-type-options": "nosniff"}
         return Response(content, media_type=kind, headers=headers)
 
     return Starlette(routes=[Route("/{name:path}", answer, methods=["GET", "HEAD"])])
+
+
+def witness_application(witness: _core.Witness) -> Any:
+    """Give the ASGI application of a witness: ``POST /add-checkpoint``, and what it has cosigned.
+
+    Source: C2SP tlog-witness. ``GET /<SHA-256 of the origin>/checkpoint`` gives the newest.
+
+    Raises
+    ------
+    InputError
+        starlette is not installed.
+    """
+    try:
+        from starlette.applications import Starlette
+        from starlette.concurrency import run_in_threadpool
+        from starlette.responses import PlainTextResponse, Response
+        from starlette.routing import Route
+    except ModuleNotFoundError:
+        raise _lacking() from None
+
+    async def add_checkpoint(request: Request) -> Response:
+        body = b""
+        try:
+            async with asyncio.timeout(_BODY_S_MAX):
+                async for chunk in request.stream():
+                    body += chunk[: _SUBMISSION_BYTES_MAX - len(body)]
+                    if len(body) >= _SUBMISSION_BYTES_MAX:
+                        break
+        except TimeoutError:
+            return PlainTextResponse("the body did not come in time\n", status_code=408)
+        now = int(time.time())
+        status, kind, content = await run_in_threadpool(witness.add_checkpoint, body, now)
+        # As a header: starlette adds a charset to every type of text, and the protocol has none.
+        return Response(content, status_code=status, headers={"content-type": kind})
+
+    def newest(request: Request) -> Response:
+        note = witness.newest(str(request.path_params["origin"]))
+        if note is None:
+            return PlainTextResponse("no checkpoint of this origin\n", status_code=404)
+        headers = {"content-type": _NOTE, "cache-control": "no-cache"}
+        return Response(note, headers=headers)
+
+    return Starlette(
+        routes=[
+            Route("/add-checkpoint", add_checkpoint, methods=["POST"]),
+            Route("/{origin}/checkpoint", newest, methods=["GET"]),
+        ]
+    )
 
 
 def listening(host: str, port: int) -> socket.socket:

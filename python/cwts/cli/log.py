@@ -25,6 +25,7 @@ from cwts.cli.log_read import (
 from cwts.cli.log_seal import identity, seal, unseal
 from cwts.cli.log_serve import serve
 from cwts.cli.log_watch import watch
+from cwts.cli.log_witness import witness
 from cwts.cli.output import FOUND_WRONG, json_option, one_line, write_json
 
 __all__ = ["log"]
@@ -56,7 +57,7 @@ def log() -> None:
 @click.option(
     "--since",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A checkpoint that you kept: the log must go on from it.",
+    help="A checkpoint that you kept, or the log's anchor: the log must go on from it.",
 )
 @k0_option
 @json_option
@@ -167,5 +168,6 @@ for _command in (
     seal,
     unseal,
     identity,
+    witness,
 ):
     log.add_command(_command)

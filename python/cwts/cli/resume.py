@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ def take_in(log: Path, request: dict[str, Any]) -> bool:
     if request["running"]:
         return acknowledged(request["request"])
     try:
-        _core.apply_requests(str(log))
+        _core.apply_requests(str(log), anchor=os.environ.get("CWTS_ANCHOR") or None)
     except _core.LogError as error:
         # Whoever signs need not hold the log's own keys: the next start takes it in.
         if error.code != "KEY":

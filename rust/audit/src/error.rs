@@ -63,6 +63,12 @@ pub enum LogError {
         /// What is missing or differs.
         what: String,
     },
+    /// The anchor is not what it must be, or was moved by another writer.
+    #[error("anchor: {what}")]
+    Anchor {
+        /// What is wrong.
+        what: String,
+    },
     /// The MAC key is not this log's.
     #[error("the frame key is not this log's: the MAC of the first frame does not verify")]
     WrongKey,

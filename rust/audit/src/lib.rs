@@ -5,6 +5,7 @@
 //! files are reached through [`Storage`] alone.
 #![forbid(unsafe_code)]
 
+mod anchor;
 pub mod archive;
 pub mod bundle;
 pub mod cold;
@@ -24,12 +25,15 @@ mod published;
 pub mod range;
 pub mod receipt;
 mod recovery;
+mod signed;
 pub mod storage;
 pub mod tile;
 mod tile_file;
 mod verify;
+pub mod witness;
 mod writer;
 
+pub use anchor::{Anchor, FsAnchor, MemAnchor, Next};
 pub use error::{LogError, VisitError};
 pub use key_file::{EPOCH_KEY_FILE, create_key_file};
 pub use keys::{KeyChain, Keys};

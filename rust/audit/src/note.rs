@@ -406,6 +406,16 @@ impl Checkpoint {
     }
 }
 
+/// Standard base64.
+pub fn base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// Reads standard base64; no other spelling is accepted.
+pub fn parse_base64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
 /// The standard base64 of a hash.
 pub fn base64_hash(hash: &Hash) -> String {
     STANDARD.encode(hash)

@@ -6,6 +6,7 @@
 
 use cwts_types::RecoveryCause;
 
+use crate::anchor::Anchor;
 use crate::bundle::{BundleId, last_bundle};
 use crate::epoch::EpochAt;
 use crate::error::{LogError, VisitError};
@@ -15,13 +16,11 @@ use crate::frame::{
 };
 use crate::keys::Keys;
 use crate::merkle::{Hash, leaf_hash};
-use crate::note::{Checkpoint, NOTE_BYTES_MAX, Note, VerifyKey};
+use crate::signed::{Signed, SignedRoots};
 use crate::storage::{FileStat, Storage, TEMPORARY};
 use crate::tile::{TILE_DIRECTORY, TILE_LEVELS, TileId, right_edge_tile};
 use crate::tile_file::{Stored, stored_file, stored_tile, write_derived, write_tile};
-use crate::writer::{
-    CHECKPOINT_FILE, Options, Segment, WAL_HEAD_FILE, Writer, log_id_of, wal_head_origin,
-};
+use crate::writer::{Options, Segment, Writer, log_id_of};
 
 /// Sees every entry, in order, while a log is opened; an error refuses the log.
 pub type Visitor<'a> = dyn FnMut(u64, &[u8]) -> Result<(), VisitError> + 'a;
@@ -57,9 +56,21 @@ impl<S: Storage> Writer<S> {
     /// `InUse` while another writer lives; `Tamper` and `Rollback` for what no crash can do: the
     /// log is then left as it is.
     pub fn open(
+        storage: S,
+        keys: Keys,
+        options: Options,
+        visit: &mut Visitor<'_>,
+    ) -> Result<(Self, Opened), LogError> {
+        Self::open_anchored(storage, keys, options, None, visit)
+    }
+
+    /// [`Writer::open`] of a log whose newest checkpoint is also kept by an anchor, which the log
+    /// must have gone on from.
+    pub fn open_anchored(
         mut storage: S,
         keys: Keys,
         options: Options,
+        anchor: Option<Box<dyn Anchor>>,
         visit: &mut Visitor<'_>,
     ) -> Result<(Self, Opened), LogError> {
         storage.lock()?;
@@ -70,13 +81,13 @@ impl<S: Storage> Writer<S> {
             return Err(LogError::Empty);
         }
         let verify_key = keys.signing.verify_key().clone();
-        let signed = Signed::read(&storage, &verify_key)?;
+        let (signed, anchored) = Signed::read(&storage, anchor, &verify_key)?;
         let placeholder = Segment { name: String::new(), position: 0, zeroed: 0 };
         let mut writer = Self::empty(storage, keys, options, [0; 8], placeholder);
 
         let mut walk = Walk {
             signed: &signed,
-            root_at_checkpoint: None,
+            roots: signed.roots(),
             head_found: false,
             repairs: Repairs::default(),
             frames: 0,
@@ -87,7 +98,8 @@ impl<S: Storage> Writer<S> {
         if writer.durable_size == 0 {
             return Err(LogError::Empty);
         }
-        signed.check(&walk, writer.durable_size)?;
+        let frames = walk.frames;
+        signed.check(&walk.roots, walk.head_found, frames, writer.durable_size)?;
         writer.epochs.fit(&walk.epoch)?;
 
         // From here on files change: everything that could refuse the log has been looked at.
@@ -114,6 +126,7 @@ impl<S: Storage> Writer<S> {
         }
         let signed_size = signed.checkpoint.as_ref().map_or(0, |c| c.size);
         writer.epochs.settle(walk.epoch, signed_size)?;
+        writer.anchor = anchored;
         writer.checkpoint.clone_from(&signed.checkpoint);
         writer.repair_full_tiles(&mut walk.repairs)?;
         let mut rebuilt = walk.repairs.missing_written;
@@ -245,14 +258,11 @@ impl<S: Storage> Writer<S> {
         };
         let mut range = self.range.clone();
         let mut leaves = Vec::with_capacity(frame.header.count as usize);
-        let mut root_at_checkpoint = walk.root_at_checkpoint;
-        let wanted = walk.signed.checkpoint.as_ref().map(|c| c.size);
+        let mut roots = walk.roots;
         let checked = check_frame(&frame, self.durable_size, &self.chain, |entry| {
             let leaf = leaf_hash(entry);
             leaves.push((leaf, range.append_to_tile(leaf)));
-            if Some(range.size()) == wanted {
-                root_at_checkpoint = Some(range.root());
-            }
+            roots.see(&range);
         });
         if let Err(what) = checked {
             return Ok(Err(what));
@@ -286,7 +296,7 @@ impl<S: Storage> Writer<S> {
         }
         walk.frames += 1;
         walk.epoch = epoch;
-        walk.root_at_checkpoint = root_at_checkpoint;
+        walk.roots = roots;
         let frame_bytes = frame.size_bytes() as u64;
         self.chain = crate::frame::chain_value(&hash, frame.mac);
         self.last_utc_ns = frame.header.utc_ns;
@@ -432,66 +442,11 @@ struct End {
 /// What the walk looks for on its way.
 struct Walk<'a> {
     signed: &'a Signed,
-    root_at_checkpoint: Option<Hash>,
+    roots: SignedRoots,
     head_found: bool,
     repairs: Repairs,
     frames: u64,
     epoch: EpochAt,
     /// Where the last good frame starts in the last segment that has one, and its length.
     last_frame: Option<(String, u64, u64)>,
-}
-
-/// What the log has signed: it must still be there.
-struct Signed {
-    checkpoint: Option<Checkpoint>,
-    wal_head: Option<Checkpoint>,
-}
-
-impl Signed {
-    fn read(storage: &dyn Storage, key: &VerifyKey) -> Result<Self, LogError> {
-        let one = |file: &str, origin: String| -> Result<Option<Checkpoint>, LogError> {
-            let Some(bytes) = storage.read_all(file, NOTE_BYTES_MAX)? else { return Ok(None) };
-            let signed = Note::parse(&bytes).and_then(|note| {
-                note.check(std::slice::from_ref(key))?;
-                Checkpoint::parse(&note.text)
-            });
-            let tamper = |what: String| LogError::Tamper { file: file.to_owned(), offset: 0, what };
-            let signed = signed.map_err(|e| tamper(e.to_string()))?;
-            if signed.origin != origin {
-                return Err(tamper(format!("its origin is `{}`, not `{origin}`", signed.origin)));
-            }
-            Ok(Some(signed))
-        };
-        Ok(Self {
-            checkpoint: one(CHECKPOINT_FILE, key.name().to_owned())?,
-            wal_head: one(WAL_HEAD_FILE, wal_head_origin(key.name()))?,
-        })
-    }
-
-    fn check(&self, walk: &Walk<'_>, size: u64) -> Result<(), LogError> {
-        let rollback = |what: String| Err(LogError::Rollback { what });
-        match &self.checkpoint {
-            // A log is born with a checkpoint; only a creation cut short has none.
-            None if self.wal_head.is_some() || walk.frames > 1 => {
-                return rollback(format!("`{CHECKPOINT_FILE}` is missing"));
-            }
-            Some(signed) if signed.size > size => {
-                return rollback(format!("{} entries were signed, {size} are left", signed.size));
-            }
-            Some(signed) if walk.root_at_checkpoint != Some(signed.root) => {
-                return rollback(format!(
-                    "the first {} entries are not the signed ones",
-                    signed.size
-                ));
-            }
-            _ => {}
-        }
-        match &self.wal_head {
-            Some(head) if !walk.head_found => rollback(format!(
-                "the frames up to the close at {} are not those signed",
-                head.size
-            )),
-            _ => Ok(()),
-        }
-    }
 }

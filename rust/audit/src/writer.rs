@@ -4,6 +4,7 @@
 //! tampering; nothing above the durable size is ever signed; after an I/O error nothing more is
 //! written, because a second fsync may claim success for pages that the system has dropped.
 
+use crate::anchor::{Anchor, Anchored};
 use crate::bundle::{BundleBuilder, BundleId};
 use crate::epoch::{Epochs, is_seal};
 use crate::error::LogError;
@@ -68,6 +69,7 @@ pub struct Writer<S: Storage> {
     pub(crate) frame_entries: usize,
     pub(crate) last_utc_ns: u64,
     pub(crate) checkpoint: Option<Checkpoint>,
+    pub(crate) anchor: Option<Anchored>,
     /// Partial tiles and the partial bundle of the last checkpoint, to be removed after the next.
     pub(crate) partial_tiles: Vec<TileId>,
     pub(crate) partial_bundle: Option<BundleId>,
@@ -88,12 +90,25 @@ impl<S: Storage> Writer<S> {
     /// Starts a log in an empty directory with these entries: SCHEMA, GENESIS, and what else
     /// belongs to the start. They are durable and under a signed checkpoint on return.
     pub fn create(
-        mut storage: S,
+        storage: S,
         keys: Keys,
         first_entries: &[&[u8]],
         utc_ns: u64,
         options: Options,
     ) -> Result<Self, LogError> {
+        Self::create_anchored(storage, keys, first_entries, utc_ns, options, None)
+    }
+
+    /// [`Writer::create`] of a log whose newest checkpoint is also kept by an anchor.
+    pub fn create_anchored(
+        mut storage: S,
+        keys: Keys,
+        first_entries: &[&[u8]],
+        utc_ns: u64,
+        options: Options,
+        anchor: Option<Box<dyn Anchor>>,
+    ) -> Result<Self, LogError> {
+        let anchor = anchor.map(Anchored::of_new).transpose()?;
         let Some(genesis) = first_entries.get(1) else {
             return Err(LogError::FirstEntries { count: first_entries.len() });
         };
@@ -106,6 +121,7 @@ impl<S: Storage> Writer<S> {
         let segment = start_segment(&mut storage, 0)?;
         let log_id = log_id_of(genesis);
         let mut writer = Self::empty(storage, keys, options, log_id, segment);
+        writer.anchor = anchor;
         for entry in first_entries {
             writer.last_utc_ns = utc_ns;
             writer.push(entry)?;
@@ -143,6 +159,7 @@ impl<S: Storage> Writer<S> {
             frame_entries: 0,
             last_utc_ns: 0,
             checkpoint: None,
+            anchor: None,
             partial_tiles: Vec::new(),
             partial_bundle: None,
             failed: false,
@@ -370,8 +387,8 @@ impl<S: Storage> Writer<S> {
             size: self.durable_size,
             root: self.durable_root,
         };
-        let note = self.signing.sign(&checkpoint.encode())?;
-        replace_file(&mut self.storage, CHECKPOINT_FILE, note.encode().as_bytes())?;
+        let note = self.sign_checkpoint(&checkpoint)?;
+        replace_file(&mut self.storage, CHECKPOINT_FILE, note.as_bytes())?;
         self.epochs.erase_below(self.durable_size)?;
         for old in std::mem::replace(&mut self.partial_tiles, partial) {
             if !self.partial_tiles.contains(&old) {

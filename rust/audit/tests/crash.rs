@@ -21,6 +21,7 @@ fn ten_thousand_crashes_lose_nothing_and_cry_no_wolf() {
     // while it recovered.
     assert!(report.torn > 50 && report.clean > 100, "{report:?}");
     assert!(report.disk_errors > 20 && report.in_recovery > 500, "{report:?}");
+    assert!(report.anchor_ahead > 100, "{report:?}");
     assert!(report.losses.values().all(|points| *points > 100), "{report:?}");
 }
 
@@ -223,6 +224,12 @@ fn a_writer_that_syncs_again_after_an_error_is_found() {
 #[test]
 fn a_writer_with_two_frames_unsynced_is_found() {
     is_found::<TWO_UNSYNCED>(&[CrashFault::FalseTamper]);
+}
+
+#[test]
+fn an_anchor_that_moves_before_the_frames_are_durable_is_found() {
+    // This writer catches up before it publishes, which is after the anchor has moved.
+    is_found::<TWO_UNSYNCED>(&[CrashFault::FalseRollback]);
 }
 
 #[test]

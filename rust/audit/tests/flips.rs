@@ -7,7 +7,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use common::{all_keys, closed_log};
+use common::{witness_keys as all_keys, witnessed_log as closed_log};
 use cwts_audit::crash::Random;
 use cwts_audit::{FindingKind, Level, MemStorage, Options, VerifyKeys, verify, verify_up_to};
 
@@ -68,6 +68,7 @@ fn every_bit_of_every_file_of_forty_entries_is_covered() {
     for (file, bytes) in &image {
         bits.extend((0..bytes.len() * 8).map(|bit| (file.clone(), bit)));
     }
+    assert!(image.contains_key("checkpoint.witnessed"), "with two signature lines");
     assert!(bits.len() > 190_000, "{}", bits.len());
     assert_eq!(missed(&image, &bits), []);
 }
@@ -75,15 +76,22 @@ fn every_bit_of_every_file_of_forty_entries_is_covered() {
 #[test]
 fn the_whole_check_finds_what_the_first_sign_shows() {
     let options = Options { segment_bytes: 4 * 1024, ..Options::default() };
-    let image = closed_log(300, 16, options).image();
+    let plain = common::closed_log(300, 16, options).image();
+    let cosigned = closed_log(300, 16, options).image();
     let mut random = Random(5);
-    for (file, bytes) in image.iter().filter(|(_, bytes)| !bytes.is_empty()) {
+    let in_it = |(file, bytes): &(&String, &Vec<u8>)| {
+        !bytes.is_empty() && (!plain.contains_key(*file) || file.starts_with("checkpoint"))
+    };
+    let of_plain = plain.iter().filter(|(_, bytes)| !bytes.is_empty());
+    let files = of_plain.map(|of| (of, &plain, common::all_keys()));
+    let more = cosigned.iter().filter(in_it).map(|of| (of, &cosigned, all_keys()));
+    for ((file, bytes), image, keys) in files.chain(more) {
         let storage = MemStorage::from_image(image.clone());
         for _ in 0..120 {
             let bit = random.below(bytes.len() as u64 * 8) as usize;
             let flip = |b: &mut Vec<u8>| b[bit / 8] ^= 1 << (bit % 8);
             storage.with_file(file, flip);
-            let verdict = verify(&storage, &all_keys(), Level::Full).unwrap();
+            let verdict = verify(&storage, &keys, Level::Full).unwrap();
             assert!((1..=6).contains(&verdict.findings.len()), "{file} {bit}: {verdict:?}");
             assert!(verdict.findings.iter().any(|f| f.file == *file), "{file} {bit}: {verdict:?}");
             storage.with_file(file, flip);

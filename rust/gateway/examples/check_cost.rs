@@ -43,6 +43,7 @@ fn main() {
         dir,
         keys: Some(KeyStore::new(temp.path().join("keys"))),
         origin: None,
+        anchor: None,
         release: ReleaseMode::Async,
     };
     let order = Order {

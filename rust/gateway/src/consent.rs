@@ -453,6 +453,7 @@ mod tests {
             dir: Some(dir.clone()),
             keys: Some(crate::KeyStore::new(temp.path().join("keys"))),
             origin: None,
+            anchor: None,
             release: cwts_types::ReleaseMode::Async,
         })
         .unwrap();

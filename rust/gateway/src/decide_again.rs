@@ -129,6 +129,7 @@ mod tests {
                 dir: Some(dir.clone()),
                 keys: Some(KeyStore::new(temp.path().join("keys"))),
                 origin: None,
+                anchor: None,
                 release: ReleaseMode::Async,
             })
             .unwrap();

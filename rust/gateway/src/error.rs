@@ -152,6 +152,7 @@ impl GatewayError {
             Self::Log { source: LogError::InUse, .. } => "LOG_IN_USE",
             Self::Log { source: LogError::Tamper { .. }, .. } => "TAMPER",
             Self::Log { source: LogError::Rollback { .. }, .. } => "ROLLBACK",
+            Self::Log { source: LogError::Anchor { .. }, .. } => "ANCHOR",
             Self::Log { .. } => "LOG",
             Self::LogFailed { .. } => "LOG_FAILED",
             Self::Step { .. } => "STEP",

@@ -8,6 +8,7 @@ extern crate self as cwts_gateway;
 #[path = "../tests/live/mod.rs"]
 mod live;
 
+mod anchor;
 mod batch;
 mod change;
 mod clock;
@@ -47,7 +48,9 @@ mod switch;
 pub mod torture;
 mod watch;
 pub mod whatif;
+mod witness;
 
+pub use anchor::root_of_frames;
 pub use change::LimitsRequest;
 pub use clock::{Clock, Now, system_utc_ns};
 pub use consent::check_consents;
@@ -82,6 +85,7 @@ pub use start::{GatewayOptions, parse_limits};
 pub use story::{engine_state, explain, status, status_of, violation_row};
 pub use switch::KillSwitch;
 pub use watch::{Seen, Watch};
+pub use witness::{Answer, WitnessFiles, cosigned_size, keep_cosignatures, submission};
 
 /// A text id as a number: the first 8 bytes of its SHA-256, never 0 unless the text is empty.
 pub fn text_id(text: &str) -> u64 {

@@ -17,6 +17,7 @@ use cwts_types::{
 };
 use sha2::{Digest as _, Sha256};
 
+use crate::anchor::anchor_of;
 use crate::clock::{Clock, Now};
 use crate::gateway::Gateway;
 use crate::key_epoch::KeyClock;
@@ -36,6 +37,8 @@ pub struct GatewayOptions {
     pub keys: Option<KeyStore>,
     /// The log's origin; `None` makes one up.
     pub origin: Option<String>,
+    /// A file outside the log that keeps its newest checkpoint; `None` keeps it in the log alone.
+    pub anchor: Option<PathBuf>,
     /// When accepted orders leave.
     pub release: ReleaseMode,
 }
@@ -77,7 +80,7 @@ impl Gateway {
             None => KeyStore::from_environment()?,
         };
         let mut gateway = if holds_a_log(dir)? {
-            Self::reopen(dir, &keys, options.release)?
+            Self::reopen(dir, &keys, options)?
         } else if limits.is_none() && !records_only {
             return Err(GatewayError::Replay(format!(
                 "{}: there is no log here yet, so a limits file is needed",
@@ -163,7 +166,9 @@ impl Gateway {
         let storage = FsStorage::create(dir)?;
         let log_error = |source| GatewayError::Log { dir: dir.display().to_string(), source };
         let first = [schema.as_slice(), genesis.as_slice()];
-        let writer = Writer::create(storage, keys, &first, now.utc_ns, Options::default())
+        let anchor = anchor_of(options, dir)?;
+        let defaults = Options::default();
+        let writer = Writer::create_anchored(storage, keys, &first, now.utc_ns, defaults, anchor)
             .map_err(log_error)?;
         let page = KillPage::create(dir.join(PAGE_FILE)).map_err(page_error)?;
         let switch = Arc::new(KillSwitch::shared(dir, page));
@@ -176,7 +181,11 @@ impl Gateway {
         Ok(gateway)
     }
 
-    fn reopen(dir: &Path, store: &KeyStore, release: ReleaseMode) -> Result<Self, GatewayError> {
+    fn reopen(
+        dir: &Path,
+        store: &KeyStore,
+        options: &GatewayOptions,
+    ) -> Result<Self, GatewayError> {
         let log_error = |source| GatewayError::Log { dir: dir.display().to_string(), source };
         let (origin, log_id) = crate::reader::identity(dir)?;
         let keys = store.load(&origin, log_id)?;
@@ -202,8 +211,9 @@ impl Gateway {
             holds.apply(index, &entry.body)?;
             Ok(())
         };
-        let (writer, opened) =
-            Writer::open(storage, keys, Options::default(), &mut visit).map_err(log_error)?;
+        let anchor = anchor_of(options, dir)?;
+        let opened = Writer::open_anchored(storage, keys, Options::default(), anchor, &mut visit);
+        let (writer, opened) = opened.map_err(log_error)?;
         if !engine.registry().is_empty() && produced[0] == 0 {
             return Err(GatewayError::Replay(format!(
                 "{}: this is a replay's log; a live gateway does not continue it",
@@ -224,7 +234,7 @@ impl Gateway {
         };
         let switch = Arc::new(KillSwitch::shared(dir, page));
         let log = LogTail::start(writer, true).map_err(log_error)?;
-        let mut gateway = Self::empty(Some(log), Some(dir.to_owned()), switch, release);
+        let mut gateway = Self::empty(Some(log), Some(dir.to_owned()), switch, options.release);
         gateway.engine = engine;
         gateway.holds = holds;
         gateway.produced = produced;

@@ -141,11 +141,12 @@ fn requested<'py>(
 
 /// Opens a log that no gateway runs on, takes the waiting requests in, and closes it.
 #[pyfunction]
-#[pyo3(signature = (dir, keys=None))]
+#[pyo3(signature = (dir, keys=None, anchor=None))]
 pub(crate) fn apply_requests(
     py: Python<'_>,
     dir: PathBuf,
     keys: Option<PathBuf>,
+    anchor: Option<PathBuf>,
 ) -> Result<Bound<'_, PyAny>, Error> {
     let value = py.detach(|| -> Result<Value, GatewayError> {
         let gateway = Gateway::open(&GatewayOptions {
@@ -153,6 +154,7 @@ pub(crate) fn apply_requests(
             dir: Some(dir),
             keys: keys.map(KeyStore::new),
             origin: None,
+            anchor,
             release: ReleaseMode::Async,
         })?;
         let state = cwts_gateway::engine_state(gateway.engine());

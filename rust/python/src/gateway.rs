@@ -59,7 +59,9 @@ impl Gateway {
 #[pymethods]
 impl Gateway {
     #[new]
-    #[pyo3(signature = (limits, limits_path, log=None, *, keys=None, origin=None, release="async"))]
+    #[pyo3(signature = (limits, limits_path, log=None, *, keys=None, origin=None, anchor=None,
+        release="async"))]
+    #[expect(clippy::too_many_arguments, reason = "one argument an option of the gateway")]
     fn new(
         py: Python<'_>,
         limits: Option<Vec<u8>>,
@@ -67,6 +69,7 @@ impl Gateway {
         log: Option<PathBuf>,
         keys: Option<PathBuf>,
         origin: Option<String>,
+        anchor: Option<PathBuf>,
         release: &str,
     ) -> Result<Self, Error> {
         let release = match release {
@@ -82,6 +85,7 @@ impl Gateway {
             dir: log,
             keys: keys.map(KeyStore::new),
             origin,
+            anchor,
             release,
         };
         Ok(Self::of(py.detach(|| Core::open(&options))?, release))

@@ -27,6 +27,7 @@ mod table;
 mod torture;
 mod watch;
 mod whatif;
+mod witness;
 
 /// See the `cwts` package: nothing here is public by itself.
 #[pyo3::pymodule(gil_used = false)]
@@ -99,6 +100,8 @@ mod _core {
     use crate::watch::LogWatch;
     #[pymodule_export]
     use crate::whatif::{Suggest, WhatIf};
+    #[pymodule_export]
+    use crate::witness::{Witness, keep_witnessed, new_witness, witness_name, witness_request};
     /// `release`, or a benchmark refuses to run.
     #[pymodule_export]
     const BUILD_PROFILE: &str = if cfg!(debug_assertions) { "debug" } else { "release" };

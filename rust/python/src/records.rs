@@ -12,16 +12,17 @@ use crate::gateway::Gateway;
 
 /// Opens a log, or makes one that needs no limits: every order is refused in it.
 #[pyfunction]
-#[pyo3(signature = (log, *, keys=None, origin=None))]
+#[pyo3(signature = (log, *, keys=None, origin=None, anchor=None))]
 pub(crate) fn open_records(
     py: Python<'_>,
     log: PathBuf,
     keys: Option<PathBuf>,
     origin: Option<String>,
+    anchor: Option<PathBuf>,
 ) -> Result<Gateway, Error> {
     let release = ReleaseMode::Durable;
     let (dir, keys) = (Some(log), keys.map(KeyStore::new));
-    let options = GatewayOptions { limits: None, dir, keys, origin, release };
+    let options = GatewayOptions { limits: None, dir, keys, origin, anchor, release };
     Ok(Gateway::of(py.detach(|| Core::open_records(&options))?, release))
 }
 

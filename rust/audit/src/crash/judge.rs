@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use super::key_folder::on_disk;
 use super::story::{Event, K0, Told, go_on, keys, options, tells_of_a_cut, verify_keys};
 use super::{CrashFault, FOUND_MAX, Found, Random, Report, Rig};
+use crate::anchor::MemAnchor;
 use crate::error::LogError;
 use crate::keys::KeyChain;
 use crate::storage::sim::SimDisk;
 use crate::storage::sim_state::{DiskState, DiskStep, LOSSES, Loss};
 use crate::storage::{MemStorage, TEMPORARY};
 use crate::verify::{Finding, FindingKind, Level, Verdict, verify};
-use crate::writer::Writer;
+use crate::writer::{CHECKPOINT_FILE, Writer};
 
 type Image = BTreeMap<String, Vec<u8>>;
 
@@ -25,6 +26,8 @@ struct Truth {
     closed: Option<u64>,
     /// The first epoch whose key may still be there.
     erased: u64,
+    /// What the anchor keeps, which is on another disk.
+    anchor: Option<Vec<u8>>,
 }
 
 impl Truth {
@@ -87,10 +90,14 @@ impl Points {
         let mut disk = DiskState::from_image(cuts.start);
         let mut truth = cuts.truth.clone();
         let mut events = cuts.told.events.iter().peekable();
+        let mut moves = cuts.told.anchored.iter().peekable();
         let mut last = Image::new();
         for step in 0..=cuts.told.steps.len() {
             while let Some((_, event)) = events.next_if(|(at, _)| *at <= step) {
                 truth.learn(event);
+            }
+            while let Some((_, kept)) = moves.next_if(|(at, _)| *at <= step) {
+                truth.anchor = Some(kept.clone());
             }
             // Nobody was promised anything of a log before its creation is done.
             if truth.acknowledged > 0 && random.below(STEPS_ONE_IN) == 0 {
@@ -126,6 +133,7 @@ impl Points {
         report.crash_points += 1;
         report.in_recovery += u64::from(self.outer.is_some());
         *report.losses.entry(loss).or_default() += 1;
+        report.anchor_ahead += u64::from(image.get(CHECKPOINT_FILE) != truth.anchor.as_ref());
         let mut checked = look(image, truth, report);
         let goes_on = self.deeper && random.below(RECOVERIES_ONE_IN) == 0;
         if checked.is_ok() && (goes_on || random.below(GOES_ON_ONE_IN) == 0) {
@@ -153,7 +161,8 @@ impl Points {
     ) -> Result<(), Fault> {
         let disk = SimDisk::from_image(image);
         let mut told = Told::default();
-        go_on::<S>(&disk, &mut told).map_err(|error| refused(error.to_string()))?;
+        let kept = truth.anchor.clone();
+        go_on::<S>(&disk, kept, &mut told).map_err(|error| refused(error.to_string()))?;
         told.steps = disk.steps_from(0);
         let mut after = DiskState::from_image(image);
         told.steps.iter().for_each(|step: &DiskStep| after.apply(step));
@@ -185,10 +194,11 @@ fn look(image: &Image, truth: &Truth, report: &mut Report) -> Result<(), Fault> 
     let mut invented = None;
     let mut last = Vec::new();
     let (log, folder) = split(image);
-    let opened = Writer::open(
+    let opened = Writer::open_anchored(
         log,
         keys(Box::new(folder)).map_err(|error| refused(error.to_string()))?,
         options(),
+        Some(Box::new(MemAnchor::keeping(truth.anchor.clone()))),
         &mut |index, entry| {
             if truth.pushed.get(index as usize).is_none_or(|pushed| pushed != entry) {
                 invented.get_or_insert(index);

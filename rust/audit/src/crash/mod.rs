@@ -6,6 +6,7 @@
 //! step that changes the disk, the disk is left as crashes could leave it, and every such disk is
 //! verified, opened and gone on with. What was acknowledged must be there; nothing may be called
 //! tampering or rollback; and what was cut must be told. A share of the openings is cut short too.
+//! The log has an anchor on another disk, which keeps what it kept at the crash.
 //!
 //! Invariant: a story and its crashes follow from its seed alone.
 
@@ -132,6 +133,8 @@ pub struct Report {
     pub torn: u64,
     /// Openings after a clean close.
     pub clean: u64,
+    /// Crash points at which the anchor keeps what `checkpoint` does not say yet.
+    pub anchor_ahead: u64,
     /// Crash points by what was lost.
     pub losses: BTreeMap<Loss, u64>,
     /// Errors that a disk gave to a writer.

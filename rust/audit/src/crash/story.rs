@@ -1,11 +1,14 @@
 //! What one log lives through, and what its writer was told on the way.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use cwts_types::{
     Body, Close, Entry, Genesis, Header, Kill, KillState, Note, Recovery, RecoveryCause, Register,
     RegisterKind, Scope,
 };
 
 use super::{KeyFolder, Random, Rig};
+use crate::anchor::{Anchor, MemAnchor, Next};
 use crate::error::LogError;
 use crate::holds::HoldsFold;
 use crate::key_file::create_key_file;
@@ -13,9 +16,46 @@ use crate::keys::{KeyChain, Keys};
 use crate::note::SigningKey;
 use crate::storage::sim::{DiskFault, SimDisk};
 use crate::storage::sim_state::DiskStep;
-use crate::storage::{Storage, replace_file};
+use crate::storage::{Storage, StorageError, replace_file};
 use crate::verify::VerifyKeys;
 use crate::writer::{Options, Writer, log_id_of};
+
+type Moves = Vec<(usize, Vec<u8>)>;
+
+/// An anchor on a disk that is not the log's, and does not crash with it.
+#[derive(Clone, Debug)]
+struct SimAnchor {
+    kept: MemAnchor,
+    disk: SimDisk,
+    /// What it kept from which step of the log's disk on.
+    moves: Arc<Mutex<Moves>>,
+}
+
+impl SimAnchor {
+    fn over(disk: &SimDisk, kept: Option<Vec<u8>>) -> Self {
+        Self { kept: MemAnchor::keeping(kept), disk: disk.clone(), moves: Arc::default() }
+    }
+
+    fn moves(&self) -> MutexGuard<'_, Moves> {
+        self.moves.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Anchor for SimAnchor {
+    fn place(&self) -> String {
+        self.kept.place()
+    }
+
+    fn read(&self) -> Result<Option<Vec<u8>>, StorageError> {
+        self.kept.read()
+    }
+
+    fn swap(&mut self, next: &mut Next<'_>) -> Result<(), LogError> {
+        self.kept.swap(next)?;
+        self.moves().extend(self.kept.kept().map(|kept| (self.disk.steps(), kept)));
+        Ok(())
+    }
+}
 
 /// What the writer's owner learns; it stands before the step with the same number.
 #[derive(Clone, Debug)]
@@ -39,6 +79,8 @@ pub(super) enum Event {
 pub(super) struct Told {
     pub(super) steps: Vec<DiskStep>,
     pub(super) events: Vec<(usize, Event)>,
+    /// What the anchor kept, from which step on.
+    pub(super) anchored: Moves,
     pub(super) disk_errors: u64,
     /// An opening that was refused, and why.
     pub(super) refused: Option<(usize, String)>,
@@ -48,12 +90,13 @@ pub(super) struct Told {
 pub(super) fn tell<S: Rig>(random: &mut Random) -> Told {
     let disk = SimDisk::default();
     let mut told = Told::default();
+    let anchor = SimAnchor::over(&disk, None);
     let sessions = 2 + random.below(3);
     for _ in 0..sessions {
         if random.below(2) == 0 {
             disk.fail_after(random.below(120), FAULTS[random.below(4) as usize]);
         }
-        let mut session = Session::<S>::new(&disk, &mut told);
+        let mut session = Session::<S>::new(&disk, &anchor, &mut told);
         let done = session.live(random);
         match done {
             Ok(()) => {}
@@ -68,22 +111,32 @@ pub(super) fn tell<S: Rig>(random: &mut Random) -> Told {
         disk.heal();
     }
     told.steps = disk.steps_from(0);
+    told.anchored.clone_from(&anchor.moves());
     told
 }
 
-/// Opens what a crash left and goes on with it, as a gateway does; gives what was pushed.
-pub(super) fn go_on<S: Rig>(disk: &SimDisk, told: &mut Told) -> Result<(), LogError> {
-    let mut session = Session::<S>::new(disk, told);
+/// Opens what a crash left, with what the anchor kept then, and goes on with it as a gateway does;
+/// `told` learns what was pushed.
+pub(super) fn go_on<S: Rig>(
+    disk: &SimDisk,
+    kept: Option<Vec<u8>>,
+    told: &mut Told,
+) -> Result<(), LogError> {
+    let anchor = SimAnchor::over(disk, kept);
+    let mut session = Session::<S>::new(disk, &anchor, told);
     let mut writer = session.open()?;
     session.push(&mut writer, Body::Tick)?;
     session.commit(&mut writer)?;
     session.evolve(&mut writer)?;
     session.commit(&mut writer)?;
-    session.checkpoint(&mut writer)
+    session.checkpoint(&mut writer)?;
+    told.anchored.clone_from(&anchor.moves());
+    Ok(())
 }
 
 struct Session<'a, S: Rig> {
     disk: &'a SimDisk,
+    anchor: &'a SimAnchor,
     told: &'a mut Told,
     holds: HoldsFold,
     /// The newest seal that this session wrote.
@@ -92,8 +145,13 @@ struct Session<'a, S: Rig> {
 }
 
 impl<'a, S: Rig> Session<'a, S> {
-    fn new(disk: &'a SimDisk, told: &'a mut Told) -> Self {
-        Self { disk, told, holds: HoldsFold::new(), sealed_at: 0, rig: std::marker::PhantomData }
+    fn new(disk: &'a SimDisk, anchor: &'a SimAnchor, told: &'a mut Told) -> Self {
+        let holds = HoldsFold::new();
+        Self { disk, anchor, told, holds, sealed_at: 0, rig: std::marker::PhantomData }
+    }
+
+    fn anchor(&self) -> Box<dyn Anchor> {
+        Box::new(self.anchor.clone())
     }
 
     fn event(&mut self, event: Event) {
@@ -146,7 +204,8 @@ impl<'a, S: Rig> Session<'a, S> {
         folder.sync_above()?;
         let storage = S::over(self.disk.clone());
         let keys = keys(S::keys_over(self.disk.clone()))?;
-        let writer = Writer::create(storage, keys, &first, 1, options())?;
+        let anchor = Some(self.anchor());
+        let writer = Writer::create_anchored(storage, keys, &first, 1, options(), anchor)?;
         self.acknowledge(writer.durable_size());
         Ok(writer)
     }
@@ -155,9 +214,10 @@ impl<'a, S: Rig> Session<'a, S> {
     fn open(&mut self) -> Result<Writer<S>, LogError> {
         let mut seen = Vec::new();
         let keys = keys(S::keys_over(self.disk.clone()))?;
+        let (storage, anchor) = (S::over(self.disk.clone()), Some(self.anchor()));
         let holds = &mut self.holds;
         let (mut writer, opened) =
-            Writer::open(S::over(self.disk.clone()), keys, options(), &mut |index, bytes| {
+            Writer::open_anchored(storage, keys, options(), anchor, &mut |index, bytes| {
                 seen.push(bytes.to_vec());
                 holds.apply(index, &Entry::decode(bytes)?.body)?;
                 Ok(())

@@ -18,6 +18,7 @@ use crate::line_key::{LineKey as _, NoteKey};
 use crate::note::{Checkpoint, NOTE_BYTES_MAX, Note, NoteError, NoteSignature, VerifyKey};
 use crate::storage::{LOCK_FILE, TEMPORARY};
 use crate::tile::TileId;
+use crate::witness::WITNESSED_FILE;
 use crate::writer::{CHECKPOINT_FILE, VKEY_FILE, WAL_HEAD_FILE, wal_head_origin};
 
 /// A signed file, read but not yet checked.
@@ -42,7 +43,7 @@ pub(super) struct KillFiles {
 }
 
 impl Check<'_> {
-    fn has(&self, name: &str) -> bool {
+    pub(super) fn has(&self, name: &str) -> bool {
         self.files.binary_search_by(|f| f.name.as_str().cmp(name)).is_ok()
     }
 
@@ -51,6 +52,7 @@ impl Check<'_> {
         let fixed = [
             LOCK_FILE,
             CHECKPOINT_FILE,
+            WITNESSED_FILE,
             WAL_HEAD_FILE,
             VKEY_FILE,
             SCOPES_FILE,
@@ -170,10 +172,20 @@ impl Check<'_> {
             return Ok(false);
         };
         let mut keys = vec![NoteKey::Log(vkey.clone())];
-        if file.name == CHECKPOINT_FILE {
+        if file.name != WAL_HEAD_FILE {
             keys.extend(self.keys.others.iter().cloned());
         }
-        if let Err(error) = note.check_all(&keys) {
+        let checked = if self.leaves_unknown(file.name) {
+            note.check(&keys).map(|checked| {
+                let unknown = checked.unknown.iter().map(|&at| &note.signatures[at].name);
+                self.verdict.not_checked.extend(unknown.map(|name| {
+                    format!("`{}`: the line by {name}: its key was not given", file.name)
+                }));
+            })
+        } else {
+            note.check_all(&keys)
+        };
+        if let Err(error) = checked {
             let kind = match error {
                 NoteError::UnknownLine { .. } => FindingKind::UnknownLine,
                 _ => FindingKind::BadSignature,
@@ -185,7 +197,7 @@ impl Check<'_> {
         // A key that was given and signs nothing must not make a verdict that names it.
         for key in &keys {
             let line = |s: &NoteSignature| s.name == key.name() && s.id == key.id();
-            if !note.signatures.iter().any(line) {
+            if self.must_sign(key, file.name) && !note.signatures.iter().any(line) {
                 let line = format!("a line by {}", key.name());
                 self.findings.push(finding(FindingKind::BadSignature).says(line, "none"))?;
                 return Ok(false);

@@ -11,6 +11,7 @@ mod live;
 mod plain;
 mod tiles;
 mod walk;
+mod witnessed;
 
 use crate::frame::parse_segment_name;
 use crate::keys::KeyChain;
@@ -30,6 +31,7 @@ pub(crate) use finding::hex;
 use finding::{Findings, Stop};
 use tiles::{Authentic, TileCheck};
 use walk::{Walk, Walked};
+use witnessed::Compared;
 
 /// Findings after which [`verify`] stops looking.
 pub const FINDINGS_MAX: usize = 10_000;
@@ -137,6 +139,8 @@ impl<'s> Check<'s> {
         self.check_names()?;
         let vkey = self.log_key()?;
         let kill = self.read_kill_files()?;
+        // Before `checkpoint`, which a live log moves first.
+        let witnessed = self.read_signed(crate::witness::WITNESSED_FILE)?;
         let checkpoint = self.read_signed(crate::writer::CHECKPOINT_FILE)?;
         let wal_head = self.read_signed(crate::writer::WAL_HEAD_FILE)?;
         if let Some(vkey) = &vkey {
@@ -146,6 +150,9 @@ impl<'s> Check<'s> {
             self.verdict.not_checked.push("entries, frames, kill files: level `roots`".to_owned());
             self.check_signature(checkpoint.as_ref(), vkey.as_ref())?;
             self.check_signature(wal_head.as_ref(), vkey.as_ref())?;
+            if self.check_signature(witnessed.as_ref(), vkey.as_ref())? {
+                self.check_witnessed_root(witnessed.as_ref(), checkpoint.as_ref())?;
+            }
             return self.check_stored_root(checkpoint.as_ref());
         }
 
@@ -165,6 +172,7 @@ impl<'s> Check<'s> {
             entries: &mut entries,
             signed,
             wal_head: head,
+            witnessed: witnessed.as_ref().and_then(SignedFile::head),
             keys: self.keys.k0.clone(),
             out: Walked::default(),
         };
@@ -205,13 +213,23 @@ impl<'s> Check<'s> {
 
         let authentic = self.check_signature(checkpoint.as_ref(), vkey.as_ref())?;
         let head_authentic = self.check_signature(wal_head.as_ref(), vkey.as_ref())?;
+        let cosigned = self.check_signature(witnessed.as_ref(), vkey.as_ref())?;
         let heads = Heads {
             signed: signed.filter(|_| authentic),
             wal_head: head.filter(|_| head_authentic),
             clean,
         };
         let mismatches = std::mem::take(&mut tiles.mismatches);
-        self.blame(&heads, &walked_out, mismatches, &mut bundles, &segments)
+        self.blame(&heads, &walked_out, mismatches, &mut bundles, &segments)?;
+        let Some(head) = witnessed.as_ref().and_then(SignedFile::head).filter(|_| cosigned) else {
+            return Ok(());
+        };
+        self.compare_witnessed(&Compared {
+            signed_size: signed.map_or(walked_out.size, |signed| signed.size),
+            root: walked_out.root_at_witnessed,
+            entries_right: heads.signed.is_some_and(|s| walked_out.root_at_signed == Some(s.root)),
+            head,
+        })
     }
 
     /// Explains what differs between entries, tiles and signatures.

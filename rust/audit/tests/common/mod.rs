@@ -4,9 +4,12 @@
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 use cwts_audit::holds::HoldsFold;
+use cwts_audit::line_key::{LineKey as _, WitnessSigner};
+use cwts_audit::note::NoteSignature;
+use cwts_audit::witness::{WITNESSED_FILE, witnessed};
 use cwts_audit::{
-    Hash, KeyChain, Keys, Level, LogError, MemStorage, Opened, Options, Storage, Verdict,
-    VerifyKeys, Writer, verify,
+    Hash, KeyChain, Keys, Level, LogError, MemStorage, Note as SignedNote, NoteKey, Opened,
+    Options, Storage, Verdict, VerifyKeys, Writer, verify,
 };
 use cwts_types::{
     Body, Close, Config, ConfigKind, Decision, Entry, Exec, Genesis, Header, Kill, KillState,
@@ -203,6 +206,40 @@ pub fn closed_log(size: u64, group: u64, options: Options) -> MemStorage {
     write_kill_files(writer.storage_mut(), &maker);
     writer.close(START_NS, |size, root| close_entry(&mut maker, size, root)).unwrap();
     storage
+}
+
+pub fn witness_signer() -> WitnessSigner {
+    WitnessSigner::from_seed("witness.example/w1", &[4; 32]).unwrap()
+}
+
+/// [`all_keys`], and a witness's.
+pub fn witness_keys() -> VerifyKeys {
+    let others = vec![NoteKey::Witness(witness_signer().verify_key().clone())];
+    VerifyKeys { others, ..all_keys() }
+}
+
+/// [`closed_log`], whose checkpoint of half its entries a witness has cosigned.
+pub fn witnessed_log(size: u64, group: u64, options: Options) -> MemStorage {
+    let storage = MemStorage::new();
+    let (mut writer, mut maker) = create(storage.clone(), options).unwrap();
+    fill(&mut writer, &mut maker, size / 2, group);
+    writer.checkpoint().unwrap();
+    cosign(&storage);
+    fill(&mut writer, &mut maker, size - 1, group);
+    write_kill_files(writer.storage_mut(), &maker);
+    writer.close(START_NS, |size, root| close_entry(&mut maker, size, root)).unwrap();
+    storage
+}
+
+/// Lets a witness cosign what `checkpoint` says now.
+pub fn cosign(storage: &MemStorage) {
+    let note = SignedNote::parse(&storage.image()["checkpoint"]).unwrap();
+    let signer = witness_signer();
+    let key = signer.verify_key();
+    let bytes = signer.cosign(&note.text, 1_795_000_000);
+    let line = NoteSignature { name: key.name().to_owned(), id: key.id(), bytes };
+    let cosigned = witnessed(&note, vec![line], None).encode();
+    storage.with_file(WITNESSED_FILE, |bytes| *bytes = cosigned.into_bytes());
 }
 
 /// A log of `size` entries that was never closed.

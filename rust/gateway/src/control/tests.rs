@@ -17,6 +17,7 @@ fn a_resume_whose_raise_lags_lowers_the_page_and_comes_back_as_no_hold() {
         dir: Some(dir.clone()),
         keys: Some(KeyStore::new(temp.path().join("keys"))),
         origin: None,
+        anchor: None,
         release: ReleaseMode::Async,
     })
     .unwrap();

@@ -221,6 +221,13 @@ pub static TARGETS: &[Target] = &[
         check: outside::tile_name,
     },
     Target {
+        name: "witness",
+        about: "requests to a witness, its answers and its state",
+        seeds: outside::witness_seeds,
+        tokens: outside::WITNESS_TOKENS,
+        check: outside::witness,
+    },
+    Target {
         name: "note",
         about: "signed notes, checkpoints and verification keys",
         seeds: texts::note_seeds,

@@ -1,13 +1,17 @@
-//! What must hold of what leaves the host and comes back: receipts, cold blocks, names of tiles.
+//! What must hold of what leaves the host and comes back: receipts, cold blocks, names of tiles,
+//! and what witnesses are sent and answer.
 //!
 //! - What is accepted can be written in one way only; a block gives back the entries that it holds.
 //! - A receipt that verifies under the sample's key holds an entry of the sample.
+//! - A witness cosigns what the sample's key signed and nothing else, and its state comes back.
 
 use cwts_audit::bundle::BundleId;
 use cwts_audit::cold::{Block, seal};
+use cwts_audit::line_key::WitnessSigner;
 use cwts_audit::receipt::Receipt;
 use cwts_audit::tile::TileId;
-use cwts_audit::{MemStorage, Published};
+use cwts_audit::witness::{AddCheckpoint, Witness, cosignature};
+use cwts_audit::{Checkpoint, MemStorage, Note, Published};
 
 use super::{Outcome, samples};
 
@@ -90,6 +94,68 @@ pub(super) fn tile_name_seeds() -> Vec<Vec<u8>> {
         .to_vec()
 }
 
+/// As a request to a witness, as what it answers, and as its state.
+pub(super) fn witness(bytes: &[u8]) -> Result<Outcome, String> {
+    let (Some(asked), Some(note)) = (a_witness(), signed_note()) else {
+        return Err("no sample".to_owned());
+    };
+    if let Some(state) = restored(bytes) {
+        let same = state.as_bytes() == bytes;
+        return if same { Ok(Outcome::accepted("state")) } else { Err("another state".to_owned()) };
+    }
+    if cosignature(&note, bytes, &asked.verify_key()).is_ok() {
+        return Ok(Outcome::accepted("answer"));
+    }
+    if let Ok(request) = AddCheckpoint::parse(bytes)
+        && request.encode().as_bytes() != bytes
+    {
+        return Err("the request is written in another way".to_owned());
+    }
+    match asked.judge(bytes, SECONDS) {
+        Ok(cosigned) => {
+            let line = cosigned.line();
+            if cosignature(&note, line.as_bytes(), &asked.verify_key()).is_err() {
+                return Err("it cosigned what the sample's key did not sign".to_owned());
+            }
+            Ok(Outcome::accepted("request"))
+        }
+        Err(refusal) => Ok(Outcome::refused(refusal.to_string())),
+    }
+}
+
+pub(super) fn witness_seeds() -> Vec<Vec<u8>> {
+    let made = || {
+        let (asked, note) = (a_witness()?, signed_note()?);
+        let checkpoint = Checkpoint::parse(&note.text).ok()?;
+        let request = AddCheckpoint { old: 0, proof: vec![], note, checkpoint };
+        let cosigned = asked.judge(request.encode().as_bytes(), SECONDS).ok()?;
+        let later = AddCheckpoint { old: 3, proof: vec![[7; 32]; 2], ..request.clone() };
+        let texts =
+            [request.encode(), asked.state_with(&cosigned), cosigned.line(), later.encode()];
+        Some(texts.map(String::into_bytes).to_vec())
+    };
+    made().unwrap_or_default()
+}
+
+fn a_witness() -> Option<Witness> {
+    let log = samples::keys()?.signing.verify_key().clone();
+    Witness::new(signer()?, vec![log]).ok()
+}
+
+fn restored(state: &[u8]) -> Option<String> {
+    Some(Witness::restore(signer()?, Vec::new(), state).ok()?.state())
+}
+
+fn signer() -> Option<WitnessSigner> {
+    WitnessSigner::from_seed("witness.example/w1", &[4; 32]).ok()
+}
+
+fn signed_note() -> Option<Note> {
+    Note::parse(samples::closed_log().get("checkpoint")?).ok()
+}
+
+const SECONDS: u64 = 1_795_000_000;
+pub(super) const WITNESS_TOKENS: &[&[u8]] = &[b"old ", b"\n\n", b"=", b"\xe2\x80\x94 "];
 pub(super) const TILE_NAME_TOKENS: &[&[u8]] = &[b"tile/", b"entries/", b".p/", b"x000/", b"63/"];
 pub(super) const RECEIPT_TOKENS: &[&[u8]] =
     &[b"extra ", b"index ", b"\n\n", b"=", b"\xe2\x80\x94 "];

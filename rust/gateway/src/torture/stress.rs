@@ -62,6 +62,7 @@ pub fn run(log: &Path, work: &Path, options: &StressOptions) -> Result<Value, Ga
         dir: Some(dir.clone()),
         keys: Some(KeyStore::new(work.join("keys"))),
         origin: None,
+        anchor: None,
         release: ReleaseMode::Async,
     })?;
     let sent = flow.send(&mut gateway, options.factor)?;

@@ -43,6 +43,7 @@ pub(crate) fn opened_with(
         dir: dir.map(|dir| dir.join("log")),
         keys: dir.map(|dir| KeyStore::new(dir.join("keys"))),
         origin: None,
+        anchor: None,
         release,
     };
     let mut gateway = Gateway::open(&options).unwrap();

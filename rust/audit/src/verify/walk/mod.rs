@@ -46,6 +46,8 @@ pub(super) struct Walk<'a, 's> {
     /// What `checkpoint` says, its signature not yet checked: where the log cannot end before.
     pub(super) signed: Option<&'a Checkpoint>,
     pub(super) wal_head: Option<&'a Checkpoint>,
+    /// What witnesses have cosigned, its lines not yet checked.
+    pub(super) witnessed: Option<&'a Checkpoint>,
     /// `K_0`, or what a replay's GENESIS gives.
     pub(super) keys: Option<KeyChain>,
     pub(super) out: Walked,
@@ -59,6 +61,8 @@ pub(super) struct Walked {
     pub(super) range: CompactRange,
     /// The root over the signed number of entries, if none before was lost.
     pub(super) root_at_signed: Option<Hash>,
+    /// The same at the size that witnesses have cosigned.
+    pub(super) root_at_witnessed: Option<Hash>,
     /// Whether the root can no longer be computed.
     pub(super) lost: bool,
     pub(super) suspects: Vec<Suspect>,
@@ -182,6 +186,9 @@ impl Walk<'_, '_> {
         self.out.size += 1;
         if !self.out.lost && self.signed.is_some_and(|s| s.size == self.out.size) {
             self.out.root_at_signed = Some(self.out.range.root());
+        }
+        if !self.out.lost && self.witnessed.is_some_and(|w| w.size == self.out.size) {
+            self.out.root_at_witnessed = Some(self.out.range.root());
         }
         self.bundles.entry(entry)?;
         if self.findings.first_only() {

@@ -13,6 +13,7 @@ pub(super) fn gateway(limits: &Path, px: i64, log: Option<&Path>) -> Gateway {
         dir: log.map(Path::to_owned),
         keys: Some(KeyStore::new(limits.with_file_name("keys"))),
         origin: None,
+        anchor: None,
         release: ReleaseMode::Async,
     })
     .unwrap();
