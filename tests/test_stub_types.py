@@ -197,7 +197,7 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     records = ask("open_records", lambda: core.open_records(where[0], keys=where[1]))
     note = ask("append_note", lambda: core.append_note(records, "a note", "anna"))
     ask("append_amend", lambda: core.append_amend(records, note, "text", "b", "typo", "anna"))
-    records.close()
+    about_cases(records, where[0], ask)
     about_columns(log, ask)
     proof = ask("receipt", lambda: core.receipt(log, 1))
     (vkey,) = [row["body"]["log_vkey"] for row in rows if row["type"] == "GENESIS"]
@@ -296,6 +296,25 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
         lambda: core.request_halt(log, "firmm", reason="", actor="a"),
     )
     return out
+
+
+def about_cases(records: Any, log: str, ask: Callable[[str, Callable[[], object]], Any]) -> None:
+    """A case of a log of this process, and what another process asks of it."""
+    core = _core
+    named: Any = {"account": "", "instrument": "", "person": "", "from_ns": 0, "to_ns": 9}
+    said = {"actor": "anna", "reason": "r"}
+    ask("hold_case", lambda: core.hold_case(records, "c1", approver="bo", **named, **said))
+    ask("cases", lambda: core.cases(records))
+    ask("release_case", lambda: core.release_case(records, "c1", approver="bo", **said))
+    core.hold_case(records, "c2", approver="bo", **named, **said)
+    records.close()
+    ask("open_cases", lambda: core.open_cases(log))
+    ask("request_hold", lambda: core.request_hold(log, "c3", **named, **said))
+    ask(
+        "request_case_approval",
+        lambda: core.request_case_approval(log, "c3", release=False, approver="bo"),
+    )
+    ask("request_release", lambda: core.request_release(log, "c2", **said))
 
 
 def about_columns(log: str, ask: Callable[[str, Callable[[], object]], Any]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -13,6 +14,7 @@ from cwts import _core, audit, receipts
 from cwts._clock import ClockSync, watch
 from cwts._closing import Closing
 from cwts.audit import Amend, Note
+from cwts.limits import time_ns
 
 __all__ = ["AuditLog"]
 
@@ -20,6 +22,8 @@ __all__ = ["AuditLog"]
 _LOOK_S: Final = 0.0002
 #: A live log signs a checkpoint 100 ms after the first entry that none covers.
 _CHECKPOINT_WAIT_S: Final = 10.0
+#: The end of time, for a hold that has none.
+_NEVER_NS: Final = 2**63 - 1
 
 
 class AuditLog(Closing):
@@ -122,6 +126,69 @@ class AuditLog(Closing):
         """Entries appended, durable or not."""
         return self._core.next_index
 
+    # Keeping.
+
+    def hold(
+        self,
+        case: str,
+        *,
+        actor: str,
+        approver: str,
+        reason: str,
+        account: str = "",
+        instrument: str = "",
+        person: str = "",
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> None:
+        """Open a case: what it selects may not be deleted until `release`. It is durable then.
+
+        Parameters
+        ----------
+        case : str
+            Its name, used once in a log.
+        actor, approver : str
+            Who asks and who agrees, never the same. Where the log's limits list operators, both
+            sign with their keys.
+        reason : str
+            Why; it stands in the log.
+        account, instrument, person : str
+            Names that the log knows; empty for any.
+        start, end : datetime, optional
+            From when on and before when; with an offset. Default: always.
+
+        Raises
+        ------
+        PermissionDeniedError
+            One person, a name that was used or is not known, a missing key or right.
+        """
+        _core.hold_case(
+            self._core,
+            case,
+            account=account,
+            instrument=instrument,
+            person=person,
+            from_ns=0 if start is None else time_ns(start, "start"),
+            to_ns=_NEVER_NS if end is None else time_ns(end, "end"),
+            actor=actor,
+            approver=approver,
+            reason=reason,
+        )
+
+    def release(self, case: str, *, actor: str, approver: str, reason: str) -> None:
+        """Close a case, by two people as for `hold`.
+
+        Raises
+        ------
+        PermissionDeniedError
+            It is not open; one person; a missing key or right.
+        """
+        _core.release_case(self._core, case, actor=actor, approver=approver, reason=reason)
+
+    def holds(self) -> list[dict[str, Any]]:
+        """Give the open cases: what each selects, since when, by whom and why."""
+        return _core.cases(self._core)
+
     # Reading: only what is signed, so that what is given can be proved.
 
     def checkpoint(self) -> dict[str, Any]:
@@ -188,6 +255,18 @@ class AuditLog(Closing):
     ) -> None:
         """As `wait_durable`."""
         await asyncio.to_thread(self.wait_durable, index, timeout)
+
+    async def ahold(self, case: str, **said: Any) -> None:
+        """As `hold`."""
+        await asyncio.to_thread(lambda: self.hold(case, **said))
+
+    async def arelease(self, case: str, **said: Any) -> None:
+        """As `release`."""
+        await asyncio.to_thread(lambda: self.release(case, **said))
+
+    async def aholds(self) -> list[dict[str, Any]]:
+        """As `holds`."""
+        return await asyncio.to_thread(self.holds)
 
     async def acheckpoint(self) -> dict[str, Any]:
         """As `checkpoint`."""

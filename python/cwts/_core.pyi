@@ -42,6 +42,7 @@ __all__ = [
     "archive",
     "asset_class",
     "cancels_after",
+    "cases",
     "check_limits",
     "check_note",
     "check_run",
@@ -56,6 +57,7 @@ __all__ = [
     "fold",
     "generate",
     "halt_and_cancel",
+    "hold_case",
     "in_out",
     "inclusion",
     "is_archive_dir",
@@ -65,6 +67,7 @@ __all__ = [
     "lists_operators",
     "locate",
     "new_operator",
+    "open_cases",
     "open_records",
     "order_receipts",
     "override_order",
@@ -76,11 +79,15 @@ __all__ = [
     "receipt",
     "record_clock",
     "registers",
+    "release_case",
     "request_approve",
+    "request_case_approval",
     "request_halt",
+    "request_hold",
     "request_override",
     "request_override_approval",
     "request_propose",
+    "request_release",
     "request_resume",
     "request_resume_approval",
     "request_resume_signed",
@@ -586,6 +593,50 @@ def append_note(gateway: Gateway, text: str, actor: str) -> int: ...
 def append_amend(
     gateway: Gateway, index: int, field: str, value: str, reason: str, actor: str
 ) -> int: ...
+def hold_case(
+    gateway: Gateway,
+    case: str,
+    *,
+    account: str,
+    instrument: str,
+    person: str,
+    from_ns: int,
+    to_ns: int,
+    actor: str,
+    approver: str,
+    reason: str,
+) -> None: ...
+def release_case(
+    gateway: Gateway, case: str, *, actor: str, approver: str, reason: str
+) -> None: ...
+def cases(gateway: Gateway) -> list[dict[str, Any]]: ...
+def open_cases(dir: str) -> list[dict[str, Any]]: ...
+def request_hold(
+    dir: str,
+    case: str,
+    *,
+    account: str,
+    instrument: str,
+    person: str,
+    from_ns: int,
+    to_ns: int,
+    actor: str,
+    reason: str,
+    approver: str | None = None,
+    keys: str | None = None,
+) -> dict[str, Any]: ...
+def request_release(
+    dir: str,
+    case: str,
+    *,
+    actor: str,
+    reason: str,
+    approver: str | None = None,
+    keys: str | None = None,
+) -> dict[str, Any]: ...
+def request_case_approval(
+    dir: str, case: str, *, release: bool, approver: str, keys: str | None = None
+) -> dict[str, Any]: ...
 def inclusion(dir: str, index: int, size: int | None = None) -> dict[str, Any]: ...
 def record_clock(
     gateway: Gateway,

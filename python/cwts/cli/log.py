@@ -11,6 +11,7 @@ import click
 from cwts import audit
 from cwts.cli.log_archive import archive, drill
 from cwts.cli.log_export import export
+from cwts.cli.log_hold import hold, holds, release
 from cwts.cli.log_keys import key_of, vkey_option
 from cwts.cli.log_query import query
 from cwts.cli.log_read import (
@@ -158,6 +159,9 @@ for _command in (
     unpack,
     archive,
     drill,
+    hold,
+    release,
+    holds,
     export,
     query,
     watch,

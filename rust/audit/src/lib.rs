@@ -7,6 +7,7 @@
 
 pub mod archive;
 pub mod bundle;
+pub mod cases;
 pub mod cold;
 pub mod consent;
 pub mod crash;

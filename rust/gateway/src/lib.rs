@@ -22,6 +22,7 @@ mod follow;
 mod gateway;
 mod in_out;
 pub mod intake;
+mod keeping;
 mod keys;
 mod limits_schema;
 mod limits_state;
@@ -57,6 +58,10 @@ pub use error::GatewayError;
 pub use follow::{Folded, Follower, StandingHold, cancels_after, fold_log, standing_holds};
 pub use gateway::{Gateway, Submitted};
 pub use in_out::InOut;
+pub use keeping::{
+    CaseAsked, HoldRequest, Said, case_rows, open_cases, request_case_approval, request_hold,
+    request_release,
+};
 pub use keys::KeyStore;
 pub use limits_schema::limits_schema;
 pub use limits_state::{diff_rows, effective_rows, limits_state, proposal_row};

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cwts_audit::cases::Cases;
 use cwts_audit::holds::{
     HoldsFold, KillSnapshot, PAGE_FILE, STATE_FILE, page_image, page_is_at_least,
 };
@@ -108,6 +109,7 @@ impl Gateway {
             seen_epoch: switch.epoch(),
             switch,
             holds: HoldsFold::new(),
+            cases: Cases::default(),
             release,
             produced: [0; 2],
             named: Vec::new(),
@@ -177,7 +179,7 @@ impl Gateway {
         let keys = store.load(&origin, log_id)?;
         let storage = FsStorage::open(dir)?;
         let mut engine = Engine::new();
-        let mut holds = HoldsFold::new();
+        let (mut holds, mut cases) = (HoldsFold::new(), Cases::default());
         let mut produced = [0u64; 2];
         let mut named: Vec<u64> = Vec::new();
         let mut next_order_id = 1;
@@ -192,6 +194,7 @@ impl Gateway {
             }
             engine.step(index, &entry)?;
             holds.apply(index, &entry.body)?;
+            cases.apply(index, entry.header.utc_ns, &entry.body)?;
             Ok(())
         };
         let (writer, opened) =
@@ -219,6 +222,7 @@ impl Gateway {
         let mut gateway = Self::empty(Some(log), Some(dir.to_owned()), switch, release);
         gateway.engine = engine;
         gateway.holds = holds;
+        gateway.cases = cases;
         gateway.produced = produced;
         gateway.named = named;
         gateway.next_order_id = next_order_id;
@@ -345,6 +349,7 @@ impl Gateway {
         let entry = Entry { header: Header::default(), body };
         self.engine.step(index, &entry).map_err(|source| GatewayError::Step { index, source })?;
         self.holds.apply(index, &entry.body).map_err(|e| self.fail(e.to_string()))?;
+        self.cases.apply(index, 0, &entry.body).map_err(|e| self.fail(e.to_string()))?;
         self.append(entry.body, now, 0)
     }
 

@@ -14,6 +14,7 @@ mod flow;
 mod fold;
 mod follow;
 mod gateway;
+mod keeping;
 mod kill;
 mod limits;
 mod market;
@@ -63,6 +64,11 @@ mod _core {
     use crate::follow::Follower;
     #[pymodule_export]
     use crate::gateway::Gateway;
+    #[pymodule_export]
+    use crate::keeping::{
+        cases, hold_case, open_cases, release_case, request_case_approval, request_hold,
+        request_release,
+    };
     #[pymodule_export]
     use crate::kill::{
         cancels_after, halt_and_cancel, standing_holds, take_cancels, torture_clock, torture_judge,
