@@ -24,6 +24,7 @@ pub mod range;
 pub mod receipt;
 mod recovery;
 pub mod storage;
+pub mod tiers;
 pub mod tile;
 mod tile_file;
 mod verify;

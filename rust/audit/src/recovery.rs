@@ -6,6 +6,7 @@
 
 use cwts_types::RecoveryCause;
 
+use crate::archive::ARCHIVE_DIRECTORY;
 use crate::bundle::{BundleId, last_bundle};
 use crate::error::{LogError, VisitError};
 use crate::frame::{
@@ -16,6 +17,7 @@ use crate::keys::Keys;
 use crate::merkle::{Hash, leaf_hash};
 use crate::note::{Checkpoint, NOTE_BYTES_MAX, Note, VerifyKey};
 use crate::storage::{FileStat, Storage, TEMPORARY};
+use crate::tiers::is_unfinished;
 use crate::tile::{TILE_DIRECTORY, TILE_LEVELS, TileId, right_edge_tile};
 use crate::tile_file::{Stored, stored_file, stored_tile, write_derived, write_tile};
 use crate::writer::{
@@ -126,6 +128,7 @@ impl<S: Storage> Writer<S> {
             // for one that was rolled back.
             writer.checkpoint()?;
         }
+        writer.begin_segment()?;
         let opened = Opened {
             cause,
             size: writer.durable_size,
@@ -357,8 +360,10 @@ impl<S: Storage> Writer<S> {
                 .is_some_and(|tile| tile.width < 256 && !wanted.contains(&tile))
                 || BundleId::parse(&file.name)
                     .is_some_and(|held| held.width < 256 && Some(held) != bundle);
-            let ours = file.name.starts_with(TILE_DIRECTORY) || !file.name.contains('/');
-            if stale || (ours && file.name.ends_with(TEMPORARY)) {
+            let ours = [TILE_DIRECTORY, ARCHIVE_DIRECTORY].iter().any(|d| file.name.starts_with(d))
+                || !file.name.contains('/');
+            if stale || is_unfinished(&file.name, files) || (ours && file.name.ends_with(TEMPORARY))
+            {
                 self.storage.unlink(&file.name)?;
             }
         }

@@ -18,6 +18,8 @@ pub mod sim_state;
 
 pub use memory::MemStorage;
 
+use crate::tiers::Tiered;
+
 /// The file that the writer locks; always empty.
 pub const LOCK_FILE: &str = "lock";
 
@@ -87,6 +89,18 @@ pub trait Storage {
     /// Every file, by name.
     fn list(&self) -> Result<Vec<FileStat>, StorageError>;
 
+    /// The files below one directory, by name.
+    fn list_under(&self, directory: &str) -> Result<Vec<FileStat>, StorageError> {
+        let mut files = self.list()?;
+        files.retain(|f| f.name.strip_prefix(directory).is_some_and(|r| r.starts_with('/')));
+        Ok(files)
+    }
+
+    /// Whether no such file is there, and reading makes its bytes out of archived ones.
+    fn is_archived(&self, _name: &str) -> Result<bool, StorageError> {
+        Ok(false)
+    }
+
     /// Makes a file of these bytes, in the place of an old one. It can be found torn after a
     /// crash: for what can be made again.
     fn write_file(&mut self, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
@@ -118,9 +132,12 @@ pub trait Storage {
     }
 }
 
-/// A log in a directory.
+/// A log in a directory; what was archived is read out of its blocks.
+pub type FsStorage = Tiered<Directory>;
+
+/// The files of a directory, as they are.
 #[derive(Debug)]
-pub struct FsStorage {
+pub struct Directory {
     root: PathBuf,
     /// Handles of the files last written, newest last.
     open: Vec<(String, File)>,
@@ -133,16 +150,7 @@ pub struct FsStorage {
 impl FsStorage {
     /// The directory, which must exist.
     pub fn open(root: &Path) -> Result<Self, StorageError> {
-        let is_dir = std::fs::metadata(root).map_err(|e| io_error("open", "", e))?.is_dir();
-        if !is_dir {
-            return Err(StorageError::Name { name: root.display().to_string() });
-        }
-        Ok(Self {
-            root: root.to_owned(),
-            open: Vec::new(),
-            lock: None,
-            directories: BTreeSet::new(),
-        })
+        Directory::open(root).map(Self::new)
     }
 
     /// The directory, made if it is not there.
@@ -153,7 +161,22 @@ impl FsStorage {
 
     /// The directory.
     pub fn path(&self) -> &Path {
-        &self.root
+        &self.stored().root
+    }
+}
+
+impl Directory {
+    fn open(root: &Path) -> Result<Self, StorageError> {
+        let is_dir = std::fs::metadata(root).map_err(|e| io_error("open", "", e))?.is_dir();
+        if !is_dir {
+            return Err(StorageError::Name { name: root.display().to_string() });
+        }
+        Ok(Self {
+            root: root.to_owned(),
+            open: Vec::new(),
+            lock: None,
+            directories: BTreeSet::new(),
+        })
     }
 
     fn file_path(&self, name: &str) -> Result<PathBuf, StorageError> {
@@ -215,7 +238,7 @@ impl FsStorage {
     }
 }
 
-impl Storage for FsStorage {
+impl Storage for Directory {
     fn lock(&mut self) -> Result<(), StorageError> {
         if self.lock.is_some() {
             return Ok(());
@@ -308,8 +331,18 @@ impl Storage for FsStorage {
     }
 
     fn list(&self) -> Result<Vec<FileStat>, StorageError> {
+        self.list_from(self.root.clone(), String::new())
+    }
+
+    fn list_under(&self, directory: &str) -> Result<Vec<FileStat>, StorageError> {
+        self.list_from(self.file_path(directory)?, format!("{directory}/"))
+    }
+}
+
+impl Directory {
+    fn list_from(&self, path: PathBuf, prefix: String) -> Result<Vec<FileStat>, StorageError> {
         let mut files = Vec::new();
-        let mut directories = vec![(self.root.clone(), String::new())];
+        let mut directories = vec![(path, prefix)];
         while let Some((path, prefix)) = directories.pop() {
             let entries = match std::fs::read_dir(&path) {
                 // A partial tile's directory may go while a live log is listed.

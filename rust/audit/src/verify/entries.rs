@@ -33,6 +33,8 @@ pub(super) struct EntryChecks {
     /// Whether entries were lost: counts that span the loss are unknown.
     lost: bool,
     pub(super) genesis: Option<Box<cwts_types::Genesis>>,
+    /// The newest ARCHIVE of each run of entries.
+    pub(super) archives: BTreeMap<(u64, u64), cwts_types::Archive>,
     pub(super) counts: BTreeMap<&'static str, u64>,
     pub(super) last: Option<EntryType>,
     pub(super) undecided_at_recovery: u64,
@@ -206,6 +208,11 @@ impl EntryChecks {
                 // A crash between an order and its decision leaves the order undecided.
                 self.undecided_at_recovery += self.waiting.len() as u64;
                 self.waiting.clear();
+            }
+            Body::Archive(archive) => {
+                check_parent(place, archive.last, findings)?;
+                // A block that was made again is the one that counts.
+                self.archives.insert((archive.first, archive.last), archive);
             }
             Body::Genesis(genesis) => self.genesis = Some(Box::new(genesis)),
             body @ (Body::Register(_) | Body::Kill(_) | Body::Resume(_)) => {
