@@ -7,6 +7,7 @@ called once, and its answer is held against the annotation in the stub.
 from __future__ import annotations
 
 import ast
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin
@@ -17,6 +18,7 @@ import pytest
 from cwts import _core
 from cwts.datasets import default_limits
 from desk import LIMITS, PX_E9, Desk, buy
+from old_archive import old_archive
 from oracle.entries import Order as Entry
 from oracle.entries import to_bytes
 
@@ -307,7 +309,15 @@ def about_cases(records: Any, log: str, ask: Callable[[str, Callable[[], object]
     ask("cases", lambda: core.cases(records))
     ask("release_case", lambda: core.release_case(records, "c1", approver="bo", **said))
     core.hold_case(records, "c2", approver="bo", **named, **said)
+    ask("append_access", lambda: core.append_access(records, "query", 2, "carl", "select"))
+    ask("archive_open", lambda: core.archive_open(records, 1))
     records.close()
+    keys = log.replace("records", "record-keys")
+    ask("archive_before", lambda: core.archive_before(log, 2**63, keys=keys))
+    ask("log_file", lambda: core.log_file(log, "checkpoint", 1 << 16))
+    ask("unarchive", lambda: core.unarchive(log))
+    cold = str(old_archive(log, Path(log).parent))
+    ask("expire", lambda: core.expire(cold, log, time.time_ns(), actor="carl", keys=keys))
     ask("open_cases", lambda: core.open_cases(log))
     ask("request_hold", lambda: core.request_hold(log, "c3", **named, **said))
     ask(

@@ -49,6 +49,8 @@ class AuditLog(Closing):
         durability: Literal["async", "durable"] = "durable",
         keys: str | os.PathLike[str] | None = None,
         clock: ClockSync | None = None,
+        retention_years: int | None = None,
+        retention_rule: str | None = None,
     ) -> Self:
         """Open the log in `directory`, or make one there.
 
@@ -65,9 +67,16 @@ class AuditLog(Closing):
             Folder of the secret keys. Default: ``$CWTS_KEYS``, else the user's state folder.
         clock : ClockSync, optional
             Log what the kernel says of its clock, once a second. Default: not.
+        retention_years : int, optional
+            How long the records are kept; a new log promises it in its GENESIS, 7 by default. One
+            that is there must have promised the same.
+        retention_rule : {"17a-4(a)", "17a-4(b)", "rts6"}, optional
+            Whose minimum the years must meet: 6, 3, 5. Goes with `retention_years`.
 
         Raises
         ------
+        RetentionError
+            Fewer years than the rule asks for, or others than the log promises.
         LogInUseError
             Another process writes it.
         TamperError, RollbackError
@@ -75,8 +84,14 @@ class AuditLog(Closing):
         """
         if durability not in ("async", "durable"):
             raise ValueError(f'durability is {durability!r}, must be "async" or "durable"')
+        if retention_rule is not None and retention_years is None:
+            raise ValueError("retention_rule goes with retention_years")
         core = _core.open_records(
-            os.fspath(directory), keys=None if keys is None else os.fspath(keys), origin=origin
+            os.fspath(directory),
+            keys=None if keys is None else os.fspath(keys),
+            origin=origin,
+            retention_years=retention_years,
+            rule=retention_rule,
         )
         log = cls(core, Path(directory), durability)
         if clock is not None:
@@ -189,6 +204,22 @@ class AuditLog(Closing):
         """Give the open cases: what each selects, since when, by whom and why."""
         return _core.cases(self._core)
 
+    def record_access(
+        self, kind: Literal["export", "receipt", "query", "report"], *, who: str, what: str
+    ) -> int:
+        """Append an ACCESS entry: who got what out of the log as it is now. Gives its index."""
+        index = _core.append_access(self._core, kind, len(self), who, what)
+        if self._is_durable:
+            self._core.sync()
+        return index
+
+    def archive(self, before: str | datetime) -> dict[str, Any]:
+        """Move whole segments before a time into cold blocks; see `cwts.archives.archive_before`.
+
+        The segment that is being written stays: a log begins one with each day.
+        """
+        return _core.archive_open(self._core, time_ns(before, "before"))
+
     # Reading: only what is signed, so that what is given can be proved.
 
     def checkpoint(self) -> dict[str, Any]:
@@ -205,12 +236,15 @@ class AuditLog(Closing):
         size = int(self.checkpoint()["size"])
         return _core.read_entries(os.fspath(self.directory), max(0, size - entries), size)
 
-    def receipt(self, index: int) -> bytes:
+    def receipt(self, index: int, *, who: str | None = None) -> bytes:
         """Give the receipt of an entry, the content of a ``.tlog-proof``.
 
-        Waits until a checkpoint covers the entry, a tenth of a second as a rule.
+        Waits until a checkpoint covers the entry, a tenth of a second as a rule. With `who`, an
+        ACCESS entry says first that they got it.
         """
         self._covered(index)
+        if who is not None:
+            self.record_access("receipt", who=who, what=f"entry {index}")
         return receipts.receipt(self.directory, index)
 
     def inclusion_proof(self, index: int, size: int | None = None) -> dict[str, Any]:

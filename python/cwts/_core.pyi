@@ -27,6 +27,7 @@ __all__ = [
     "QueueFullError",
     "RangeCheck",
     "Replay",
+    "RetentionError",
     "RollbackError",
     "ScopeError",
     "Suggest",
@@ -34,12 +35,15 @@ __all__ = [
     "TamperError",
     "WhatIf",
     "alerts",
+    "append_access",
     "append_again",
     "append_amend",
     "append_note",
     "apply_requests",
     "approve_limits",
     "archive",
+    "archive_before",
+    "archive_open",
     "asset_class",
     "cancels_after",
     "cases",
@@ -53,6 +57,7 @@ __all__ = [
     "decode_columns",
     "entries_raw",
     "entry_schema",
+    "expire",
     "explain",
     "fold",
     "generate",
@@ -66,6 +71,7 @@ __all__ = [
     "limits_schema",
     "lists_operators",
     "locate",
+    "log_file",
     "new_operator",
     "open_cases",
     "open_records",
@@ -109,6 +115,7 @@ __all__ = [
     "torture_stress",
     "torture_targets",
     "trigger_counts",
+    "unarchive",
     "unpack",
     "verify",
     "verify_receipts",
@@ -128,6 +135,7 @@ class LogError(CwtsError): ...
 class LogFailedError(LogError): ...
 class LogInUseError(LogError): ...
 class TamperError(LogError): ...
+class RetentionError(LogError): ...
 class RollbackError(TamperError): ...
 class EntryTooLongError(LogError): ...
 class AuditBackpressureError(LogError): ...
@@ -588,7 +596,14 @@ def seal_run(dir: str, logs: int, keys: str | None = None) -> dict[str, Any]: ..
 def standing_holds(dir: str) -> list[dict[str, Any]]: ...
 def status(dir: str) -> dict[str, Any]: ...
 def alerts(gateway: Gateway) -> list[dict[str, Any]]: ...
-def open_records(log: str, *, keys: str | None = None, origin: str | None = None) -> Gateway: ...
+def open_records(
+    log: str,
+    *,
+    keys: str | None = None,
+    origin: str | None = None,
+    retention_years: int | None = None,
+    rule: str | None = None,
+) -> Gateway: ...
 def append_note(gateway: Gateway, text: str, actor: str) -> int: ...
 def append_amend(
     gateway: Gateway, index: int, field: str, value: str, reason: str, actor: str
@@ -637,6 +652,14 @@ def request_release(
 def request_case_approval(
     dir: str, case: str, *, release: bool, approver: str, keys: str | None = None
 ) -> dict[str, Any]: ...
+def archive_before(dir: str, before_ns: int, *, keys: str | None = None) -> dict[str, Any]: ...
+def archive_open(gateway: Gateway, before_ns: int) -> dict[str, Any]: ...
+def append_access(gateway: Gateway, kind: str, size: int, who: str, what: str) -> int: ...
+def expire(
+    archive: str, log: str, now_ns: int, *, actor: str, keys: str | None = None
+) -> dict[str, Any]: ...
+def unarchive(dir: str) -> int: ...
+def log_file(dir: str, name: str, bytes_max: int) -> bytes | None: ...
 def inclusion(dir: str, index: int, size: int | None = None) -> dict[str, Any]: ...
 def record_clock(
     gateway: Gateway,

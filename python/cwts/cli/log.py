@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 import click
 
 from cwts import audit
-from cwts.cli.log_archive import archive, drill
+from cwts.cli.log_archive import archive, drill, expire
 from cwts.cli.log_export import export
 from cwts.cli.log_hold import hold, holds, release
 from cwts.cli.log_keys import key_of, vkey_option
@@ -159,6 +159,7 @@ for _command in (
     unpack,
     archive,
     drill,
+    expire,
     hold,
     release,
     holds,

@@ -8,6 +8,7 @@ extern crate self as cwts_gateway;
 #[path = "../tests/live/mod.rs"]
 mod live;
 
+mod archiving;
 mod batch;
 mod change;
 mod clock;
@@ -39,6 +40,7 @@ pub mod registers;
 pub mod replay;
 mod request;
 mod request_change;
+mod retention;
 mod start;
 mod story;
 pub mod suggest;
@@ -47,6 +49,7 @@ pub mod torture;
 mod watch;
 pub mod whatif;
 
+pub use archiving::{ArchivedNow, unarchive};
 pub use change::LimitsRequest;
 pub use clock::{Clock, Now, system_utc_ns};
 pub use consent::check_consents;
@@ -72,13 +75,14 @@ pub use oversight::{
     request_override_approval, trigger_counts_row, trigger_days,
 };
 pub use reader::{Cursor, ReadFacts, Visit, is_running, read_log};
-pub use receipt::{NamedReceipt, order_receipts, published};
+pub use receipt::{NamedReceipt, archive_error, order_receipts, published};
 pub use receipt_words::{ReceiptsVerdict, receipts_json, verify_receipts};
 pub use request::{Requested, request_halt, request_resume};
 pub use request_change::{
     Proposed, lists_operators, request_approve, request_propose, request_resume_approval,
     request_resume_signed,
 };
+pub use retention::{Expired, RULES, Retention};
 pub use start::{GatewayOptions, parse_limits};
 pub use story::{engine_state, explain, status, status_of, violation_row};
 pub use switch::KillSwitch;

@@ -1,9 +1,16 @@
-//! What the log keeps for whom: cases that hold entries.
+//! What the log keeps, where and for whom: cases that hold entries, and archived blocks.
 
 use std::path::PathBuf;
 
-use cwts_gateway::{CaseAsked, HoldRequest, KeyStore, Said, case_rows};
+use cwts_audit::{FsStorage, Storage as _};
+use cwts_gateway::{
+    ArchivedNow, CaseAsked, Expired, Gateway as Core, GatewayError, GatewayOptions, HoldRequest,
+    KeyStore, Said, case_rows,
+};
+use cwts_types::{AccessKind, ReleaseMode};
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 use serde_json::{Value, json};
 
 use crate::convert::to_py;
@@ -140,5 +147,114 @@ fn asked_row(asked: &CaseAsked) -> Value {
         "actor": actor,
         "approver": approver,
         "signed": asked.signed,
+    })
+}
+
+/// Moves whole segments before a time into cold blocks, in a log that nobody owns.
+#[pyfunction]
+#[pyo3(signature = (dir, before_ns, *, keys=None))]
+pub(crate) fn archive_before(
+    py: Python<'_>,
+    dir: PathBuf,
+    before_ns: u64,
+    keys: Option<PathBuf>,
+) -> Result<Bound<'_, PyAny>, Error> {
+    let done = py.detach(|| -> Result<ArchivedNow, GatewayError> {
+        let release = ReleaseMode::Async;
+        let (dir, keys) = (Some(dir), keys.map(KeyStore::new));
+        let options = GatewayOptions { limits: None, dir, keys, origin: None, release };
+        let mut gateway = Core::open_to_archive(&options)?;
+        let done = gateway.archive_before(before_ns)?;
+        gateway.close()?;
+        Ok(done)
+    })?;
+    Ok(to_py(py, &archived_row(&done))?)
+}
+
+/// The same in a log of this process; the segment that is written stays.
+#[pyfunction]
+pub(crate) fn archive_open<'py>(
+    py: Python<'py>,
+    gateway: &Gateway,
+    before_ns: u64,
+) -> Result<Bound<'py, PyAny>, Error> {
+    let done = py.detach(|| gateway.lock()?.core()?.archive_before(before_ns))?;
+    Ok(to_py(py, &archived_row(&done))?)
+}
+
+/// Makes the archived files of a log again, in their place; gives how many.
+#[pyfunction]
+pub(crate) fn unarchive(py: Python<'_>, dir: PathBuf) -> Result<u64, Error> {
+    Ok(py.detach(|| cwts_gateway::unarchive(&dir))?)
+}
+
+/// Deletes an archive whose retention is over and that no case holds; the log says so before.
+#[pyfunction]
+#[pyo3(signature = (archive, log, now_ns, *, actor, keys=None))]
+pub(crate) fn expire(
+    py: Python<'_>,
+    archive: PathBuf,
+    log: PathBuf,
+    now_ns: u64,
+    actor: &str,
+    keys: Option<PathBuf>,
+) -> Result<Bound<'_, PyAny>, Error> {
+    let done = py.detach(|| -> Result<Expired, GatewayError> {
+        let release = ReleaseMode::Async;
+        let (dir, keys) = (Some(log), keys.map(KeyStore::new));
+        let options = GatewayOptions { limits: None, dir, keys, origin: None, release };
+        let mut gateway = Core::open_records(&options)?;
+        let done = gateway.expire(&archive, now_ns, actor);
+        // A refusal is an entry, too.
+        gateway.close()?;
+        done
+    })?;
+    let Expired { origin, entries, root, seq } = done;
+    let row = json!({ "origin": origin, "entries": entries, "root": root, "seq": seq });
+    Ok(to_py(py, &row)?)
+}
+
+/// Records who got what out of a log of this process; gives the index of its ACCESS entry.
+#[pyfunction]
+pub(crate) fn append_access(
+    py: Python<'_>,
+    gateway: &Gateway,
+    kind: &str,
+    size: u64,
+    who: &str,
+    what: &str,
+) -> Result<u64, Error> {
+    let kind = match kind {
+        "export" => AccessKind::Export,
+        "receipt" => AccessKind::Receipt,
+        "query" => AccessKind::Query,
+        "report" => AccessKind::Report,
+        other => {
+            let why = format!("kind: {other:?} is not one of export, receipt, query, report");
+            return Err(PyValueError::new_err(why).into());
+        }
+    };
+    Ok(py.detach(|| gateway.lock()?.core()?.access(kind, size, who, what))?)
+}
+
+/// The bytes of a log's file, out of its archived blocks where it is not there.
+#[pyfunction]
+pub(crate) fn log_file(
+    py: Python<'_>,
+    dir: PathBuf,
+    name: &str,
+    bytes_max: usize,
+) -> Result<Option<Py<PyBytes>>, Error> {
+    let read =
+        || -> Result<_, GatewayError> { Ok(FsStorage::open(&dir)?.read_all(name, bytes_max)?) };
+    let bytes = py.detach(read)?;
+    Ok(bytes.map(|bytes| PyBytes::new(py, &bytes).unbind()))
+}
+
+fn archived_row(done: &ArchivedNow) -> Value {
+    let ArchivedNow { blocks, entries, bytes, freed, end, before } = *done;
+    json!({
+        "blocks": blocks, "entries": entries, "bytes": bytes, "freed": freed, "end": end,
+        "before": before,
     })
 }

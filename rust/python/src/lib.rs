@@ -47,7 +47,7 @@ mod _core {
     use crate::error::{
         AuditBackpressureError, CwtsError, EntryTooLongError, InputError, LimitsError, LogError,
         LogFailedError, LogInUseError, PermissionDeniedError, ProducerError, QueueFullError,
-        RollbackError, ScopeError, TamperError,
+        RetentionError, RollbackError, ScopeError, TamperError,
     };
     #[pymodule_export]
     use crate::events::{Events, append_again, read_events};
@@ -66,8 +66,8 @@ mod _core {
     use crate::gateway::Gateway;
     #[pymodule_export]
     use crate::keeping::{
-        cases, hold_case, open_cases, release_case, request_case_approval, request_hold,
-        request_release,
+        append_access, archive_before, archive_open, cases, expire, hold_case, log_file,
+        open_cases, release_case, request_case_approval, request_hold, request_release, unarchive,
     };
     #[pymodule_export]
     use crate::kill::{

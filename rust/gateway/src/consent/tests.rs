@@ -19,9 +19,8 @@ fn limits(qty: u32) -> String {
     let mut text = format!("schema = 1\n[account.A]\nmax_order_qty = {qty}\n");
     for name in ["bo", "anna"] {
         let key = key(name).verify_key().to_string();
-        text += &format!(
-            "[operator.{name}]\nkey = \"{key}\"\nmay = [\"raise\", \"resume\", \"override\", \"hold\"]\n"
-        );
+        let may = r#"["raise", "resume", "override", "hold"]"#;
+        text += &format!("[operator.{name}]\nkey = \"{key}\"\nmay = {may}\n");
     }
     text
 }
