@@ -303,7 +303,7 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
 def about_cases(records: Any, log: str, ask: Callable[[str, Callable[[], object]], Any]) -> None:
     """A case of a log of this process, and what another process asks of it."""
     core = _core
-    named: Any = {"account": "", "instrument": "", "person": "", "from_ns": 0, "to_ns": 9}
+    named: Any = {"account": "", "instrument": "", "person": "", "from_ns": 1, "to_ns": 9}
     said = {"actor": "anna", "reason": "r"}
     ask("hold_case", lambda: core.hold_case(records, "c1", approver="bo", **named, **said))
     ask("cases", lambda: core.cases(records))

@@ -191,14 +191,14 @@ pub(crate) fn unarchive(py: Python<'_>, dir: PathBuf) -> Result<u64, Error> {
 /// Deletes an archive whose retention is over and that no case holds; the log says so before.
 #[pyfunction]
 #[pyo3(signature = (archive, log, now_ns, *, actor, keys=None))]
-pub(crate) fn expire(
-    py: Python<'_>,
+pub(crate) fn expire<'py>(
+    py: Python<'py>,
     archive: PathBuf,
     log: PathBuf,
     now_ns: u64,
     actor: &str,
     keys: Option<PathBuf>,
-) -> Result<Bound<'_, PyAny>, Error> {
+) -> Result<Bound<'py, PyAny>, Error> {
     let done = py.detach(|| -> Result<Expired, GatewayError> {
         let release = ReleaseMode::Async;
         let (dir, keys) = (Some(log), keys.map(KeyStore::new));
