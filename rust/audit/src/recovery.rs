@@ -6,7 +6,6 @@
 
 use cwts_types::RecoveryCause;
 
-use crate::archive::ARCHIVE_DIRECTORY;
 use crate::bundle::{BundleId, last_bundle};
 use crate::error::{LogError, VisitError};
 use crate::frame::{
@@ -360,8 +359,7 @@ impl<S: Storage> Writer<S> {
                 .is_some_and(|tile| tile.width < 256 && !wanted.contains(&tile))
                 || BundleId::parse(&file.name)
                     .is_some_and(|held| held.width < 256 && Some(held) != bundle);
-            let ours = [TILE_DIRECTORY, ARCHIVE_DIRECTORY].iter().any(|d| file.name.starts_with(d))
-                || !file.name.contains('/');
+            let ours = file.name.starts_with(TILE_DIRECTORY) || !file.name.contains('/');
             if stale || is_unfinished(&file.name, files) || (ours && file.name.ends_with(TEMPORARY))
             {
                 self.storage.unlink(&file.name)?;

@@ -21,7 +21,7 @@ use crate::bundle::BundleId;
 use crate::cold::Block;
 use crate::frame::{LENGTH_BYTES, parse_segment_name, segment_name};
 use crate::merkle::leaf_hash;
-use crate::storage::{FileStat, Storage, StorageError};
+use crate::storage::{FileStat, Storage, StorageError, TEMPORARY};
 use crate::tile::{TILE_BYTES, TILE_WIDTH, TileId};
 pub(crate) use frames::SEGMENT_BYTES_MAX;
 use frames::{FRAMES_BYTES_MAX, SegmentFrames};
@@ -251,6 +251,9 @@ pub(crate) fn read_frames(
 
 /// Whether a file is a part of a segment whose packing did not end: its frames come last.
 pub(crate) fn is_unfinished(name: &str, files: &[FileStat]) -> bool {
+    if name.starts_with(ARCHIVE_DIRECTORY) && name.ends_with(TEMPORARY) {
+        return true;
+    }
     let Some((first, last, _)) = parse_range_name(name) else { return false };
     let mut ranges = files.iter().filter_map(|file| parse_range_name(&file.name));
     !ranges.any(|(start, end, ending)| ending == FRAMES_ENDING && start <= first && last <= end)
