@@ -118,7 +118,7 @@ impl Said {
         let both = actor.signature.zip(by.signature).map(|(a, b)| [a, b]);
         match self {
             Self::Hold(Hold { signatures, .. }) | Self::Release(HoldRelease { signatures, .. }) => {
-                *signatures = both
+                *signatures = both;
             }
         }
     }

@@ -118,10 +118,9 @@ impl Gateway {
         let (size, root) = (signed.checkpoint.size, hex(&signed.checkpoint.root));
         let kept = kept(archive, &storage)?;
         let what = format!("archive of {}, {size} entries, root {root}", kept.origin);
-        let refused = match self.refusal_to_expire(archive, &storage, &kept, now_ns)? {
-            None => None,
-            Some(why) => Some(GatewayError::Retention(format!("{}: {why}", archive.display()))),
-        };
+        let refused = self.refusal_to_expire(archive, &storage, &kept, now_ns)?;
+        let refused =
+            refused.map(|why| GatewayError::Retention(format!("{}: {why}", archive.display())));
         let kind =
             if refused.is_some() { AccessKind::DeletionRefused } else { AccessKind::Deleted };
         let why = refused.as_ref().map_or_else(String::new, |error| format!(": {error}"));

@@ -331,42 +331,41 @@ impl Storage for Directory {
     }
 
     fn list(&self) -> Result<Vec<FileStat>, StorageError> {
-        self.list_from(self.root.clone(), String::new())
+        list_from(self.root.clone(), String::new())
     }
 
     fn list_under(&self, directory: &str) -> Result<Vec<FileStat>, StorageError> {
-        self.list_from(self.file_path(directory)?, format!("{directory}/"))
+        list_from(self.file_path(directory)?, format!("{directory}/"))
     }
 }
 
-impl Directory {
-    fn list_from(&self, path: PathBuf, prefix: String) -> Result<Vec<FileStat>, StorageError> {
-        let mut files = Vec::new();
-        let mut directories = vec![(path, prefix)];
-        while let Some((path, prefix)) = directories.pop() {
-            let entries = match std::fs::read_dir(&path) {
-                // A partial tile's directory may go while a live log is listed.
+/// The files below a directory, which may be none.
+fn list_from(path: PathBuf, prefix: String) -> Result<Vec<FileStat>, StorageError> {
+    let mut files = Vec::new();
+    let mut directories = vec![(path, prefix)];
+    while let Some((path, prefix)) = directories.pop() {
+        let entries = match std::fs::read_dir(&path) {
+            // A partial tile's directory may go while a live log is listed.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            other => other.map_err(|e| io_error("list", &prefix, e))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(|e| io_error("list", &prefix, e))?;
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            let stat = match entry.path().symlink_metadata() {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-                other => other.map_err(|e| io_error("list", &prefix, e))?,
+                other => other.map_err(|e| io_error("list", &name, e))?,
             };
-            for entry in entries {
-                let entry = entry.map_err(|e| io_error("list", &prefix, e))?;
-                let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-                let stat = match entry.path().symlink_metadata() {
-                    Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-                    other => other.map_err(|e| io_error("list", &name, e))?,
-                };
-                if stat.is_dir() {
-                    directories.push((entry.path(), format!("{name}/")));
-                } else {
-                    let regular = stat.is_file();
-                    files.push(FileStat { name, size_bytes: stat.len(), regular });
-                }
+            if stat.is_dir() {
+                directories.push((entry.path(), format!("{name}/")));
+            } else {
+                let regular = stat.is_file();
+                files.push(FileStat { name, size_bytes: stat.len(), regular });
             }
         }
-        files.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(files)
     }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
 }
 
 /// Writes a whole file so that a crash leaves the old one or the new one: temporary file, sync,
