@@ -96,7 +96,7 @@ def test_limits_change_under_a_gateway_that_trades_and_each_decision_names_one_v
         child.process.wait()
     assert said["versions"] == [1, 2, 3]
     assert said["orders"] > 100
-    assert "2 changes, resumes and overrides are signed by operators' keys" in notes(desk)
+    assert "2 changes, resumes, overrides and holds are signed by operators' keys" in notes(desk)
 
 
 def last(child: Child) -> dict[str, Any]:
@@ -295,7 +295,7 @@ def test_a_hold_is_lifted_by_two_keys_and_by_nothing_less(tmp_path: Path) -> Non
         child.go()
         child.says()
         child.process.wait()
-    assert "2 changes, resumes and overrides are signed by operators' keys" in notes(desk)
+    assert "2 changes, resumes, overrides and holds are signed by operators' keys" in notes(desk)
 
 
 def test_the_secret_half_of_a_key_is_private_and_never_shown(desk: Desk) -> None:

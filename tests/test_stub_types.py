@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin
@@ -18,6 +19,7 @@ import pytest
 from cwts import _core
 from cwts.datasets import default_limits
 from desk import LIMITS, PX_E9, Desk, buy
+from old_archive import old_archive
 from oracle.entries import Order as Entry
 from oracle.entries import to_bytes
 
@@ -202,7 +204,7 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     note = ask("append_note", lambda: core.append_note(records, "a note", "anna"))
     ask("record_check", lambda: core.record_check(records, 2, bytes(32), 0, 1, "anna"))
     ask("append_amend", lambda: core.append_amend(records, note, "text", "b", "typo", "anna"))
-    records.close()
+    about_cases(records, where[0], ask)
     about_columns(log, ask)
     about_witnesses(desk.root, log, ask)
     proof = ask("receipt", lambda: core.receipt(log, 1))
@@ -302,6 +304,33 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
         lambda: core.request_halt(log, "firmm", reason="", actor="a"),
     )
     return out
+
+
+def about_cases(records: Any, log: str, ask: Callable[[str, Callable[[], object]], Any]) -> None:
+    """A case of a log of this process, and what another process asks of it."""
+    core = _core
+    named: Any = {"account": "", "instrument": "", "person": "", "from_ns": 1, "to_ns": 9}
+    said = {"actor": "anna", "reason": "r"}
+    ask("hold_case", lambda: core.hold_case(records, "c1", approver="bo", **named, **said))
+    ask("cases", lambda: core.cases(records))
+    ask("release_case", lambda: core.release_case(records, "c1", approver="bo", **said))
+    core.hold_case(records, "c2", approver="bo", **named, **said)
+    ask("append_access", lambda: core.append_access(records, "query", 2, "carl", "select"))
+    ask("archive_open", lambda: core.archive_open(records, 1))
+    records.close()
+    keys = log.replace("records", "record-keys")
+    ask("archive_before", lambda: core.archive_before(log, 2**63, keys=keys))
+    ask("log_file", lambda: core.log_file(log, "checkpoint", 1 << 16))
+    ask("unarchive", lambda: core.unarchive(log))
+    cold = str(old_archive(log, Path(log).parent))
+    ask("expire", lambda: core.expire(cold, log, time.time_ns(), actor="carl", keys=keys))
+    ask("open_cases", lambda: core.open_cases(log))
+    ask("request_hold", lambda: core.request_hold(log, "c3", **named, **said))
+    ask(
+        "request_case_approval",
+        lambda: core.request_case_approval(log, "c3", release=False, approver="bo"),
+    )
+    ask("request_release", lambda: core.request_release(log, "c2", **said))
 
 
 def about_columns(log: str, ask: Callable[[str, Callable[[], object]], Any]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
@@ -14,6 +15,7 @@ from cwts._checks import LogChecks
 from cwts._clock import ClockSync, watch
 from cwts._closing import Closing, close, rounds
 from cwts.audit import Amend, Note
+from cwts.limits import time_ns
 
 if TYPE_CHECKING:
     from cwts.witnesses import Witness, WitnessRounds
@@ -24,6 +26,8 @@ __all__ = ["AuditLog"]
 _LOOK_S: Final = 0.0002
 #: A live log signs a checkpoint 100 ms after the first entry that none covers.
 _CHECKPOINT_WAIT_S: Final = 10.0
+#: The end of time, for a hold that has none.
+_NEVER_NS: Final = 2**63 - 1
 
 
 class AuditLog(LogChecks, Closing):
@@ -58,6 +62,8 @@ class AuditLog(LogChecks, Closing):
         anchor: str | os.PathLike[str] | None = None,
         witnesses: Iterable[Witness] = (),
         clock: ClockSync | None = None,
+        retention_years: int | None = None,
+        retention_rule: str | None = None,
     ) -> Self:
         """Open the log in `directory`, or make one there.
 
@@ -78,9 +84,16 @@ class AuditLog(LogChecks, Closing):
             Who cosigns the checkpoints, asked once a second at most.
         clock : ClockSync, optional
             Log what the kernel says of its clock, once a second. Default: not.
+        retention_years : int, optional
+            How long the records are kept; a new log promises it in its GENESIS, 7 by default. One
+            that is there must have promised the same.
+        retention_rule : {"17a-4(a)", "17a-4(b)", "rts6"}, optional
+            Whose minimum the years must meet: 6, 3, 5. Goes with `retention_years`.
 
         Raises
         ------
+        RetentionError
+            Fewer years than the rule asks for, or others than the log promises.
         LogInUseError
             Another process writes it.
         TamperError, RollbackError
@@ -88,12 +101,16 @@ class AuditLog(LogChecks, Closing):
         """
         if durability not in ("async", "durable"):
             raise ValueError(f'durability is {durability!r}, must be "async" or "durable"')
+        if retention_rule is not None and retention_years is None:
+            raise ValueError("retention_rule goes with retention_years")
         asked = rounds(directory, witnesses)
         core = _core.open_records(
             os.fspath(directory),
             keys=None if keys is None else os.fspath(keys),
             origin=origin,
             anchor=None if anchor is None else os.fspath(anchor),
+            retention_years=retention_years,
+            rule=retention_rule,
         )
         log = cls(core, Path(directory), durability, asked)
         if clock is not None:
@@ -143,6 +160,85 @@ class AuditLog(LogChecks, Closing):
         """Entries appended, durable or not."""
         return self._core.next_index
 
+    # Keeping.
+
+    def hold(
+        self,
+        case: str,
+        *,
+        actor: str,
+        approver: str,
+        reason: str,
+        account: str = "",
+        instrument: str = "",
+        person: str = "",
+        start: datetime | None = None,
+        end: datetime | None = None,
+    ) -> None:
+        """Open a case: what it selects may not be deleted until `release`. It is durable then.
+
+        Parameters
+        ----------
+        case : str
+            Its name, used once in a log.
+        actor, approver : str
+            Who asks and who agrees, never the same. Where the log's limits list operators, both
+            sign with their keys.
+        reason : str
+            Why; it stands in the log.
+        account, instrument, person : str
+            Names that the log knows; empty for any.
+        start, end : datetime, optional
+            From when on and before when; with an offset. Default: always.
+
+        Raises
+        ------
+        PermissionDeniedError
+            One person, a name that was used or is not known, a missing key or right.
+        """
+        _core.hold_case(
+            self._core,
+            case,
+            account=account,
+            instrument=instrument,
+            person=person,
+            from_ns=0 if start is None else time_ns(start, "start"),
+            to_ns=_NEVER_NS if end is None else time_ns(end, "end"),
+            actor=actor,
+            approver=approver,
+            reason=reason,
+        )
+
+    def release(self, case: str, *, actor: str, approver: str, reason: str) -> None:
+        """Close a case, by two people as for `hold`.
+
+        Raises
+        ------
+        PermissionDeniedError
+            It is not open; one person; a missing key or right.
+        """
+        _core.release_case(self._core, case, actor=actor, approver=approver, reason=reason)
+
+    def holds(self) -> list[dict[str, Any]]:
+        """Give the open cases: what each selects, since when, by whom and why."""
+        return _core.cases(self._core)
+
+    def record_access(
+        self, kind: Literal["export", "receipt", "query", "report"], *, who: str, what: str
+    ) -> int:
+        """Append an ACCESS entry: who got what out of the log as it is now. Gives its index."""
+        index = _core.append_access(self._core, kind, len(self), who, what)
+        if self._is_durable:
+            self._core.sync()
+        return index
+
+    def archive(self, before: str | datetime) -> dict[str, Any]:
+        """Move whole segments before a time into cold blocks; see `cwts.archives.archive_before`.
+
+        The segment that is being written stays: a log begins one with each day.
+        """
+        return _core.archive_open(self._core, time_ns(before, "before"))
+
     # Reading: only what is signed, so that what is given can be proved.
 
     def checkpoint(self) -> dict[str, Any]:
@@ -159,12 +255,15 @@ class AuditLog(LogChecks, Closing):
         size = int(self.checkpoint()["size"])
         return _core.read_entries(os.fspath(self.directory), max(0, size - entries), size)
 
-    def receipt(self, index: int) -> bytes:
+    def receipt(self, index: int, *, who: str | None = None) -> bytes:
         """Give the receipt of an entry, the content of a ``.tlog-proof``.
 
-        Waits until a checkpoint covers the entry, a tenth of a second as a rule.
+        Waits until a checkpoint covers the entry, a tenth of a second as a rule. With `who`, an
+        ACCESS entry says first that they got it.
         """
         self._covered(index)
+        if who is not None:
+            self.record_access("receipt", who=who, what=f"entry {index}")
         return receipts.receipt(self.directory, index)
 
     def inclusion_proof(self, index: int, size: int | None = None) -> dict[str, Any]:
@@ -212,6 +311,18 @@ class AuditLog(LogChecks, Closing):
     ) -> None:
         """As `wait_durable`."""
         await asyncio.to_thread(self.wait_durable, index, timeout)
+
+    async def ahold(self, case: str, **said: Any) -> None:
+        """As `hold`."""
+        await asyncio.to_thread(lambda: self.hold(case, **said))
+
+    async def arelease(self, case: str, **said: Any) -> None:
+        """As `release`."""
+        await asyncio.to_thread(lambda: self.release(case, **said))
+
+    async def aholds(self) -> list[dict[str, Any]]:
+        """As `holds`."""
+        return await asyncio.to_thread(self.holds)
 
     async def acheckpoint(self) -> dict[str, Any]:
         """As `checkpoint`."""

@@ -27,6 +27,7 @@ __all__ = [
     "QueueFullError",
     "RangeCheck",
     "Replay",
+    "RetentionError",
     "RollbackError",
     "ScopeError",
     "Suggest",
@@ -35,14 +36,18 @@ __all__ = [
     "WhatIf",
     "Witness",
     "alerts",
+    "append_access",
     "append_again",
     "append_amend",
     "append_note",
     "apply_requests",
     "approve_limits",
     "archive",
+    "archive_before",
+    "archive_open",
     "asset_class",
     "cancels_after",
+    "cases",
     "check_limits",
     "check_note",
     "check_run",
@@ -53,10 +58,12 @@ __all__ = [
     "decode_columns",
     "entries_raw",
     "entry_schema",
+    "expire",
     "explain",
     "fold",
     "generate",
     "halt_and_cancel",
+    "hold_case",
     "in_out",
     "inclusion",
     "init_log",
@@ -68,8 +75,10 @@ __all__ = [
     "limits_schema",
     "lists_operators",
     "locate",
+    "log_file",
     "new_operator",
     "new_witness",
+    "open_cases",
     "open_records",
     "order_receipts",
     "override_order",
@@ -82,11 +91,15 @@ __all__ = [
     "record_check",
     "record_clock",
     "registers",
+    "release_case",
     "request_approve",
+    "request_case_approval",
     "request_halt",
+    "request_hold",
     "request_override",
     "request_override_approval",
     "request_propose",
+    "request_release",
     "request_resume",
     "request_resume_approval",
     "request_resume_signed",
@@ -108,6 +121,7 @@ __all__ = [
     "torture_stress",
     "torture_targets",
     "trigger_counts",
+    "unarchive",
     "unpack",
     "verify",
     "verify_receipts",
@@ -129,6 +143,7 @@ class LogError(CwtsError): ...
 class LogFailedError(LogError): ...
 class LogInUseError(LogError): ...
 class TamperError(LogError): ...
+class RetentionError(LogError): ...
 class RollbackError(TamperError): ...
 class EntryTooLongError(LogError): ...
 class AuditBackpressureError(LogError): ...
@@ -613,6 +628,8 @@ def open_records(
     keys: str | None = None,
     origin: str | None = None,
     anchor: str | None = None,
+    retention_years: int | None = None,
+    rule: str | None = None,
 ) -> Gateway: ...
 def init_log(
     log: str,
@@ -630,6 +647,58 @@ def append_amend(
 def record_check(
     gateway: Gateway, size: int, root: bytes, findings: int, level: int, actor: str
 ) -> int: ...
+def hold_case(
+    gateway: Gateway,
+    case: str,
+    *,
+    account: str,
+    instrument: str,
+    person: str,
+    from_ns: int,
+    to_ns: int,
+    actor: str,
+    approver: str,
+    reason: str,
+) -> None: ...
+def release_case(
+    gateway: Gateway, case: str, *, actor: str, approver: str, reason: str
+) -> None: ...
+def cases(gateway: Gateway) -> list[dict[str, Any]]: ...
+def open_cases(dir: str) -> list[dict[str, Any]]: ...
+def request_hold(
+    dir: str,
+    case: str,
+    *,
+    account: str,
+    instrument: str,
+    person: str,
+    from_ns: int,
+    to_ns: int,
+    actor: str,
+    reason: str,
+    approver: str | None = None,
+    keys: str | None = None,
+) -> dict[str, Any]: ...
+def request_release(
+    dir: str,
+    case: str,
+    *,
+    actor: str,
+    reason: str,
+    approver: str | None = None,
+    keys: str | None = None,
+) -> dict[str, Any]: ...
+def request_case_approval(
+    dir: str, case: str, *, release: bool, approver: str, keys: str | None = None
+) -> dict[str, Any]: ...
+def archive_before(dir: str, before_ns: int, *, keys: str | None = None) -> dict[str, Any]: ...
+def archive_open(gateway: Gateway, before_ns: int) -> dict[str, Any]: ...
+def append_access(gateway: Gateway, kind: str, size: int, who: str, what: str) -> int: ...
+def expire(
+    archive: str, log: str, now_ns: int, *, actor: str, keys: str | None = None
+) -> dict[str, Any]: ...
+def unarchive(dir: str) -> int: ...
+def log_file(dir: str, name: str, bytes_max: int) -> bytes | None: ...
 def inclusion(dir: str, index: int, size: int | None = None) -> dict[str, Any]: ...
 def record_clock(
     gateway: Gateway,

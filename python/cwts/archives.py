@@ -6,12 +6,14 @@ import os
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from cwts import _core, audit
+from cwts.limits import time_ns
 
-__all__ = ["Drill", "archive", "drill", "is_archive", "verify_archive"]
+__all__ = ["Drill", "archive", "archive_before", "drill", "is_archive", "verify_archive"]
 
 #: A day's events, by which a drill is measured.
 DAY_EVENTS: Final = 10_000_000
@@ -40,6 +42,37 @@ def archive(log: str | os.PathLike[str], output: str | os.PathLike[str]) -> dict
     """
     source = audit.one_log(log)
     return _core.archive(os.fspath(source), os.fspath(output))
+
+
+def archive_before(log: str | os.PathLike[str], before: str | datetime) -> dict[str, Any]:
+    """Move a log's older entries into cold blocks of its own folder, where they are read as before.
+
+    Whole segments whose entries all lie before `before` are packed, read back to the signed root,
+    logged as ARCHIVE entries, and only then removed. No process may own the log;
+    `cwts.AuditLog.archive` does it in one that is open.
+
+    Parameters
+    ----------
+    log : path-like
+        The log's directory; its keys are needed.
+    before : str or datetime
+        With an offset, as in ``"2026-11-01T00:00Z"``.
+
+    Returns
+    -------
+    dict
+        ``blocks``, ``entries``, ``bytes`` written and ``freed``; ``end``, entries archived now, and
+        ``before``, entries that lie before the time, both counted from the log's first.
+
+    Raises
+    ------
+    LogInUseError
+        A gateway runs on it.
+    LogError
+        A key is missing; what was written does not give the log back: nothing is removed then.
+    """
+    source = audit.one_log(log)
+    return _core.archive_before(os.fspath(source), time_ns(before, "before"))
 
 
 def is_archive(path: Path) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-__all__ = ["Proposal", "expiry_ns"]
+__all__ = ["Proposal", "expiry_ns", "time_ns"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -53,29 +53,36 @@ class Proposal:
 
 
 def expiry_ns(expires: str | datetime | None) -> int:
-    """Give the time at which a raise ends in UTC epoch nanoseconds; 0 for never.
+    """Give the time at which a raise ends in UTC epoch nanoseconds; 0 for never. As `time_ns`."""
+    if expires is None:
+        return 0
+    whole = time_ns(expires, "expires")
+    if whole <= 0:
+        raise ValueError(f"expires {expires!r} is in the past")
+    return whole
+
+
+def time_ns(at: str | datetime, name: str) -> int:
+    """Give a time in UTC epoch nanoseconds.
 
     Parameters
     ----------
-    expires : str, datetime or None
+    at : str or datetime
         ISO 8601 with an offset, as in ``"2026-11-23T21:00Z"``, or a datetime that has one.
+    name : str
+        What to call it in an error.
 
     Raises
     ------
     ValueError
         It is no time, or names no offset: a time without one is another time elsewhere.
     """
-    if expires is None:
-        return 0
     try:
-        at = datetime.fromisoformat(expires) if isinstance(expires, str) else expires
+        time = datetime.fromisoformat(at) if isinstance(at, str) else at
     except ValueError:
-        raise ValueError(f'expires {expires!r} is no time such as "2026-11-23T21:00Z"') from None
-    if at.tzinfo is None:
-        raise ValueError(f'expires {expires!r} needs an offset, as in "2026-11-23T21:00Z"')
-    since = at - _EPOCH
+        raise ValueError(f'{name} {at!r} is no time such as "2026-11-23T21:00Z"') from None
+    if time.tzinfo is None:
+        raise ValueError(f'{name} {at!r} needs an offset, as in "2026-11-23T21:00Z"')
+    since = time - _EPOCH
     # A float would lose nanoseconds.
-    whole = (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1_000
-    if whole <= 0:
-        raise ValueError(f"expires {expires!r} is in the past")
-    return whole
+    return (since.days * 86_400 + since.seconds) * 10**9 + since.microseconds * 1_000

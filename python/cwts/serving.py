@@ -60,12 +60,24 @@ def _content(directory: Path, name: str) -> bytes | None:
     try:
         if path.resolve(strict=True) != directory / name:
             return None
+    except FileNotFoundError:
+        return _archived(directory, name)
+    except (OSError, ValueError):
+        return None
+    try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError):
         return None
     with os.fdopen(handle, "rb") as file:
         content = file.read(_FILE_BYTES_MAX + 1)
     return content if len(content) <= _FILE_BYTES_MAX else None
+
+
+def _archived(directory: Path, name: str) -> bytes | None:
+    """Give a tile or a bundle out of the log's cold blocks."""
+    if not (directory / "archive").is_dir():
+        return None
+    return _core.log_file(os.fspath(directory), name, _FILE_BYTES_MAX)
 
 
 def application(log: str | os.PathLike[str], *, entries: bool = False) -> Any:

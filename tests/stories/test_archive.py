@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cli_run import cli, invoke
-from cwts import archives, audit
+from cwts import AuditLog, archives, audit, serving
 from desk import Desk, buy
 
 
@@ -95,3 +95,85 @@ def test_bad_places_are_refused_and_nothing_is_written(kept: Desk, tmp_path: Pat
     done = cli("log", "drill", full)
     assert done.returncode == 2
     assert "is no archive" in done.stderr
+
+
+FUTURE = "2100-01-01T00:00Z"
+
+
+def test_older_entries_move_into_the_logs_own_blocks_and_nobody_notices(
+    kept: Desk, tmp_path: Path
+) -> None:
+    before = audit.verify(kept.log, [_key(kept)], level="replay")
+    plain = {
+        path.relative_to(kept.log): path.read_bytes()
+        for path in (kept.log / "tile").rglob("*")
+        if path.is_file() and path.parent.suffix != ".p"
+    }
+    first = kept.log / "wal" / f"{0:020}.wal"
+    frames = first.read_bytes()
+    nothing = json.loads(
+        invoke("log", "archive", kept.log, "--before", "2001-01-01T00:00Z", "--json").stdout
+    )
+    assert (nothing["blocks"], nothing["before"]) == (0, 0)
+    done = invoke("log", "archive", kept.log, "--before", FUTURE, "--json")
+    made = json.loads(done.stdout)
+    assert made["entries"] >= before.size
+    assert made["freed"] > 5 * made["bytes"]
+    assert not first.exists()
+    after = audit.verify(kept.log, [_key(kept)], level="replay")
+    assert (after.ok, after.clean) == (True, True), after.findings
+    assert after.counts["DECISION"] == before.counts["DECISION"]
+    assert after.counts["ARCHIVE"] == made["blocks"]
+    assert any("archived blocks alone" in note for note in after.notes)
+    # Who reads the log reads it as before: receipts, entries, queries of state, a mirror.
+    for index in (0, 5, before.size - 1):
+        receipt = tmp_path / f"{index}.tlog-proof"
+        assert invoke("log", "receipt", kept.log, str(index), "-o", receipt).exit_code == 0
+        assert invoke("log", "verify", receipt, "--vkey", _key(kept)).exit_code == 0
+    shown = json.loads(invoke("log", "show", kept.log, "5", "--json").stdout)
+    assert shown
+    assert audit.status(kept.log)["holds"] == []
+    for name, content in plain.items():
+        assert serving._content(kept.log.resolve(), str(name)) == content, name
+    gateway = kept.open(None)
+    gateway.submit(buy(1))
+    gateway.close()
+    cold = tmp_path / "cold"
+    assert archives.archive(kept.log, cold)["entries"] > before.size
+    assert archives.drill(cold, [_key(kept)]).verdict.ok
+    undone = invoke("log", "unpack", kept.log, "--json")
+    assert json.loads(undone.stdout)["files"] > 0
+    assert first.read_bytes() == frames
+    assert not list((kept.log / "archive").iterdir())
+    assert audit.verify(kept.log, [_key(kept)]).ok
+
+
+def test_a_running_gateway_keeps_its_log_and_damage_in_a_block_is_named(kept: Desk) -> None:
+    gateway = kept.open(None)
+    refused = cli("log", "archive", kept.log, "--before", FUTURE)
+    assert (refused.returncode, "another writer" in refused.stderr) == (2, True)
+    assert cli("log", "unpack", kept.log).returncode == 2
+    gateway.close()
+    invoke("log", "archive", kept.log, "--before", FUTURE)
+    block = min((kept.log / "archive").glob("*.cwz"))
+    good = block.read_bytes()
+    for at in range(0, len(good), len(good) // 20):
+        block.write_bytes(good[:at] + bytes([good[at] ^ 4]) + good[at + 1 :])
+        verdict = audit.verify(kept.log, [_key(kept)])
+        (finding,) = verdict.findings
+        assert finding["kind"] == "ARCHIVE_DIFFERS"
+        assert finding["file"].partition(".")[0] == f"archive/{block.stem}"
+        assert cli("log", "unpack", kept.log).returncode == 2
+    block.unlink()
+    assert not audit.verify(kept.log, [_key(kept)]).ok
+    block.write_bytes(good)
+    assert audit.verify(kept.log, [_key(kept)]).ok
+    both = cli("log", "archive", kept.log)
+    assert "give -o OUTPUT" in both.stderr
+
+
+def test_a_log_of_records_archives_its_earlier_days_while_it_is_open(tmp_path: Path) -> None:
+    with AuditLog.open(tmp_path / "log", keys=tmp_path / "keys") as log:
+        log.append(audit.Note("one"))
+        # All in the segment that is being written: it stays.
+        assert log.archive(FUTURE)["blocks"] == 0

@@ -71,7 +71,7 @@ def test_a_soft_block_is_lifted_by_two_people_for_one_order_once(
     verdict = audit.verify(tmp_path / "log")
     assert verdict.ok
     assert verdict.counts["OVERRIDE"] == 1
-    assert any("1 change, resume or override is unauthenticated" in n for n in verdict.notes)
+    assert any("1 change, resume, override or hold is unauthenticated" in n for n in verdict.notes)
     story = audit.explain(tmp_path / "log", passed.order_id)["stories"]
     assert [row["decision"]["verdict"] for row in story] == ["soft block", "soft block", "accepted"]
     told = [row["what"] for one in story for row in one["later"]]
@@ -103,7 +103,7 @@ def test_an_override_from_a_shell_waits_for_its_second_key_and_survives_a_restar
         assert gateway.resubmit(blocked.order_id).accepted
     verdict = audit.verify(log)
     assert verdict.ok
-    assert any("1 change, resume or override is signed" in note for note in verdict.notes)
+    assert any("1 change, resume, override or hold is signed" in note for note in verdict.notes)
 
 
 def test_an_unknown_order_and_a_refused_override_are_told(limits: Path, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from typing import Any, Final, Literal
 import click
 
 from cwts import audit
-from cwts.cli.log_archive import archive, drill
+from cwts.cli.log_archive import archive, drill, expire
 from cwts.cli.log_export import export
+from cwts.cli.log_hold import hold, holds, release
 from cwts.cli.log_keys import init, k0_option, key_of, vkey_option
 from cwts.cli.log_query import query
 from cwts.cli.log_read import (
@@ -162,6 +163,10 @@ for _command in (
     unpack,
     archive,
     drill,
+    expire,
+    hold,
+    release,
+    holds,
     export,
     query,
     watch,

@@ -164,15 +164,25 @@ def checkpoint(*, directory: Path, as_json: bool) -> None:
 
 @click.command()
 @_directory
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+@click.option("-o", "--output", type=click.Path(path_type=Path))
 @json_option
-def unpack(*, directory: Path, output: Path, as_json: bool) -> None:
+def unpack(*, directory: Path, output: Path | None, as_json: bool) -> None:
     """Write the log as a plain tlog-tiles directory, for other people's tools.
 
     Checkpoint, key, tiles and entry bundles, as they were published; OUTPUT must be absent or
     empty. `cwts log verify OUTPUT` verifies it.
+
+    Without -o the log's own archived entries go back to where they were before `cwts log archive
+    --before`; no gateway may run on it.
     """
     log = audit.one_log(directory)
+    if output is None:
+        files = _core.unarchive(str(log))
+        if as_json:
+            write_json({"dir": str(log), "files": files})
+        else:
+            click.echo(f"{files:,} files are back in {log}; nothing is archived in it")
+        return
     if output.resolve().is_relative_to(log.resolve()):
         raise click.UsageError(f"{output} lies in the log: a log holds nothing but its own files")
     size = _core.unpack(str(log), str(output))

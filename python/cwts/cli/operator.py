@@ -10,7 +10,7 @@ from cwts.cli.output import json_option, write_json
 __all__ = ["operator"]
 
 #: What a new operator may sign, until somebody strikes something out.
-_MAY = ("raise", "resume", "override")
+_MAY = ("raise", "resume", "override", "hold")
 
 
 @click.group()

@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cold::{BLOCK_BYTES_MAX, Block, BlockError};
 use crate::error::LogError;
+use crate::frame::parse_segment_name;
 use crate::merkle::CompactRange;
 use crate::note::{Checkpoint, NOTE_BYTES_MAX};
 use crate::plain::PlainWriter;
@@ -126,9 +127,38 @@ pub fn restore(
     Ok((signed.checkpoint, archived))
 }
 
-/// Whether a storage holds an archive's blocks.
+/// Gives every entry of an archive with its index, once all of them have given the signed root.
+///
+/// # Errors
+/// A block that differs is named, and nothing of it was given.
+pub fn each_entry(
+    archive: &dyn Storage,
+    mut each: impl FnMut(u64, &[u8]),
+) -> Result<(), ArchiveError> {
+    let signed = Published::read(archive)?.checkpoint;
+    let mut range = CompactRange::new();
+    read(archive, |entry| {
+        range.append(entry);
+        Ok(())
+    })?;
+    if range.size() != signed.size || range.root() != signed.root {
+        return Err(PublishedError::Root.into());
+    }
+    let mut index = 0;
+    read(archive, |entry| {
+        each(index, entry);
+        index += 1;
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Whether a storage holds an archive's blocks, and no log.
 pub fn is_archive(storage: &dyn Storage) -> Result<bool, StorageError> {
-    Ok(storage.list()?.iter().any(|file| is_block(&file.name)))
+    let files = storage.list()?;
+    // A log with archived blocks still has frames, if only in them.
+    let is_log = files.iter().any(|file| parse_segment_name(&file.name).is_some());
+    Ok(!is_log && files.iter().any(|file| is_block(&file.name)))
 }
 
 /// Gives every entry, in order, once its block has proved to be what its manifest says.
@@ -142,22 +172,9 @@ fn read(
         if !is_block(&file) {
             continue;
         }
-        let differs = |file: &str, what| ArchiveError::Differs { file: file.to_owned(), what };
-        let bytes = storage.read_all(&file, FILE_BYTES_MAX)?;
-        let bytes = bytes.ok_or_else(|| differs(&file, "it is gone"))?;
-        let block = Block::decode(&bytes)
-            .map_err(|source| ArchiveError::Block { file: file.clone(), source })?;
-        if block.first() != archived.entries || block.count() == 0 {
-            return Err(differs(&file, "another entry is next"));
-        }
-        if file != name(&block, "cwz") {
-            return Err(differs(&file, "its name is not that of its entries"));
-        }
-        let manifest = name(&block, "json");
-        let held = storage.read_all(&manifest, MANIFEST_BYTES_MAX)?;
-        let held = held.ok_or_else(|| differs(&manifest, "the manifest of a block is missing"))?;
-        if held != manifest_text(&block, &bytes).as_bytes() {
-            return Err(differs(&manifest, "it is not what the block beside it gives"));
+        let (block, bytes) = read_block(storage, &file)?;
+        if block.first() != archived.entries {
+            return Err(ArchiveError::Differs { file, what: "another entry is next" });
         }
         block.entries().try_for_each(&mut each)?;
         archived.blocks += 1;
@@ -167,20 +184,56 @@ fn read(
     Ok(archived)
 }
 
-fn is_block(name: &str) -> bool {
+pub(crate) fn is_block(name: &str) -> bool {
     let path = std::path::Path::new(name);
     path.starts_with(ARCHIVE_DIRECTORY) && path.extension().is_some_and(|ending| ending == "cwz")
 }
 
-fn put_block(block: &Block, storage: &mut impl Storage) -> Result<(), StorageError> {
+pub(crate) fn put_block(block: &Block, storage: &mut impl Storage) -> Result<(), StorageError> {
     let bytes = block.encode();
     replace_file(storage, &name(block, "cwz"), &bytes)?;
     replace_file(storage, &name(block, "json"), manifest_text(block, &bytes).as_bytes())
 }
 
-fn name(block: &Block, ending: &str) -> String {
+/// Reads one block once it has proved to be what its name and its manifest say.
+pub(crate) fn read_block(
+    storage: &dyn Storage,
+    file: &str,
+) -> Result<(Block, Vec<u8>), ArchiveError> {
+    let differs = |file: &str, what| ArchiveError::Differs { file: file.to_owned(), what };
+    let bytes = storage.read_all(file, FILE_BYTES_MAX)?;
+    let bytes = bytes.ok_or_else(|| differs(file, "it is gone"))?;
+    let block = Block::decode(&bytes)
+        .map_err(|source| ArchiveError::Block { file: file.to_owned(), source })?;
+    if block.count() == 0 || file != name(&block, "cwz") {
+        return Err(differs(file, "its name is not that of its entries"));
+    }
+    let manifest = name(&block, "json");
+    let held = storage.read_all(&manifest, MANIFEST_BYTES_MAX)?;
+    let held = held.ok_or_else(|| differs(&manifest, "the manifest of a block is missing"))?;
+    if held != manifest_text(&block, &bytes).as_bytes() {
+        return Err(differs(&manifest, "it is not what the block beside it gives"));
+    }
+    Ok((block, bytes))
+}
+
+pub(crate) fn name(block: &Block, ending: &str) -> String {
     let last = (block.first() + block.count()).saturating_sub(1);
-    format!("{ARCHIVE_DIRECTORY}/{:020}-{last:020}.{ending}", block.first())
+    range_name(block.first(), last, ending)
+}
+
+/// The name of a file about the entries `first..=last`.
+pub(crate) fn range_name(first: u64, last: u64, ending: &str) -> String {
+    format!("{ARCHIVE_DIRECTORY}/{first:020}-{last:020}.{ending}")
+}
+
+/// First and last entry, and the ending, of such a name.
+pub(crate) fn parse_range_name(name: &str) -> Option<(u64, u64, &str)> {
+    let rest = name.strip_prefix(ARCHIVE_DIRECTORY)?.strip_prefix('/')?;
+    let (range, ending) = rest.split_once('.')?;
+    let (first, last) = range.split_once('-')?;
+    let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+    (first <= last && range_name(first, last, ending) == name).then_some((first, last, ending))
 }
 
 /// The manifest: a function of the block, so that a reader compares and parses nothing.

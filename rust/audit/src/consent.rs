@@ -1,11 +1,12 @@
-//! What a person's key signs: a change of limits, the lifting of a hold, or an override.
+//! What a person's key signs: a change of limits, the lifting of a hold, an override, or a legal
+//! hold and its end.
 //!
 //! Source: design, "Settled": two different listed keys over one digest. A digest binds the log's
 //! id, so that nothing said of one log counts in another, and what is unique in the log (the
 //! version that a change becomes, a hold and its entry, a blocked order's entry), so that nothing
 //! counts twice.
 
-use cwts_types::Signature;
+use cwts_types::{Hold, Signature};
 use sha2::{Digest as _, Sha256};
 
 use crate::merkle::Hash;
@@ -100,6 +101,55 @@ impl OverrideConsent<'_> {
     }
 }
 
+/// The opening of a case, as both of its signatures have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldConsent<'a> {
+    /// Id of the log.
+    pub log_id: [u8; 8],
+    /// What is held; who asked and agreed is not read.
+    pub hold: &'a Hold,
+}
+
+impl HoldConsent<'_> {
+    /// The digest to sign.
+    pub fn digest(&self) -> Hash {
+        let Hold { case, account, instrument, person, from_ns, to_ns, reason, .. } = self.hold;
+        let mut hash = Sha256::new_with_prefix(HOLD_DOMAIN).chain_update(self.log_id);
+        for handle in [account, instrument, person] {
+            hash.update(handle.to_le_bytes());
+        }
+        for time in [from_ns, to_ns] {
+            hash.update(time.to_le_bytes());
+        }
+        // Two texts: the length tells where the first one ends.
+        hash.update((case.len() as u64).to_le_bytes());
+        hash.chain_update(case).chain_update(reason).finalize().into()
+    }
+}
+
+/// The closing of a case, as both of its signatures have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReleaseConsent<'a> {
+    /// Id of the log.
+    pub log_id: [u8; 8],
+    /// Log index of its HOLD, which says all else of it.
+    pub hold_seq: u64,
+    /// Why.
+    pub reason: &'a str,
+}
+
+impl ReleaseConsent<'_> {
+    /// The digest to sign.
+    pub fn digest(&self) -> Hash {
+        Sha256::new_with_prefix(RELEASE_DOMAIN)
+            .chain_update(self.log_id)
+            .chain_update(self.hold_seq.to_le_bytes())
+            .chain_update(self.reason)
+            .finalize()
+            .into()
+    }
+}
+
 /// Whether the key with this text signed the digest; no if the text is no key.
 pub fn signed_by(vkey: &str, digest: &Hash, signature: &Signature) -> bool {
     vkey.parse::<crate::VerifyKey>().is_ok_and(|key| key.verify_digest(digest, signature))
@@ -111,6 +161,10 @@ const LIMITS_DOMAIN: &[u8] = b"cwts/limits-change/v1\0";
 const RESUME_DOMAIN: &[u8] = b"cwts/resume/v1\0";
 /// Domain of the override of a soft block.
 const OVERRIDE_DOMAIN: &[u8] = b"cwts/override/v1\0";
+/// Domain of the opening of a case.
+const HOLD_DOMAIN: &[u8] = b"cwts/hold/v1\0";
+/// Domain of the closing of a case.
+const RELEASE_DOMAIN: &[u8] = b"cwts/hold-release/v1\0";
 
 #[cfg(test)]
 mod tests {
@@ -172,6 +226,40 @@ mod tests {
             OverrideConsent { reason: "other", ..passes },
         ] {
             assert_ne!(passes.digest(), changed.digest());
+        }
+        let held = Hold {
+            case: "c1".to_owned(),
+            account: 1,
+            instrument: 2,
+            person: 3,
+            from_ns: 4,
+            to_ns: 5,
+            actor: String::new(),
+            approver: String::new(),
+            reason: "why".to_owned(),
+            signatures: None,
+        };
+        let digest = |log_id, hold: &Hold| HoldConsent { log_id, hold }.digest();
+        let said = digest([1; 8], &held);
+        assert_ne!(said, digest([2; 8], &held));
+        for changed in [
+            Hold { case: "c1w".to_owned(), reason: "hy".to_owned(), ..held.clone() },
+            Hold { account: 0, ..held.clone() },
+            Hold { instrument: 0, ..held.clone() },
+            Hold { person: 0, ..held.clone() },
+            Hold { from_ns: 0, ..held.clone() },
+            Hold { to_ns: 6, ..held.clone() },
+            Hold { reason: "other".to_owned(), ..held.clone() },
+        ] {
+            assert_ne!(said, digest([1; 8], &changed), "{changed:?}");
+        }
+        let ended = ReleaseConsent { log_id: [1; 8], hold_seq: 7, reason: "why" };
+        for changed in [
+            ReleaseConsent { log_id: [2; 8], ..ended },
+            ReleaseConsent { hold_seq: 8, ..ended },
+            ReleaseConsent { reason: "other", ..ended },
+        ] {
+            assert_ne!(ended.digest(), changed.digest());
         }
     }
 }

@@ -8,6 +8,7 @@
 mod anchor;
 pub mod archive;
 pub mod bundle;
+pub mod cases;
 pub mod cold;
 pub mod consent;
 pub mod crash;
@@ -27,6 +28,7 @@ pub mod receipt;
 mod recovery;
 mod signed;
 pub mod storage;
+pub mod tiers;
 pub mod tile;
 mod tile_file;
 mod verify;

@@ -121,6 +121,11 @@ impl<'s> Published<'s> {
         self.with_tiles(self.checkpoint.size, |tiles| root_at(tiles, size))
     }
 
+    /// The roots of the perfect subtrees that the first `size` entries make, from the largest.
+    pub fn peaks(&self, size: u64) -> Result<Vec<Hash>, PublishedError> {
+        Ok(self.range(size, size)?.left)
+    }
+
     /// An entry's bytes, out of its bundle. Nothing is proved by reading.
     pub fn entry(&self, index: u64) -> Result<Vec<u8>, PublishedError> {
         let mut found = Vec::new();

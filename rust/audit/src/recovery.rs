@@ -18,6 +18,7 @@ use crate::keys::Keys;
 use crate::merkle::{Hash, leaf_hash};
 use crate::signed::{Signed, SignedRoots};
 use crate::storage::{FileStat, Storage, TEMPORARY};
+use crate::tiers::is_unfinished;
 use crate::tile::{TILE_DIRECTORY, TILE_LEVELS, TileId, right_edge_tile};
 use crate::tile_file::{Stored, stored_file, stored_tile, write_derived, write_tile};
 use crate::writer::{Options, Segment, Writer, log_id_of};
@@ -144,6 +145,7 @@ impl<S: Storage> Writer<S> {
             // for one that was rolled back.
             writer.checkpoint()?;
         }
+        writer.begin_segment()?;
         let opened = Opened {
             cause,
             size: writer.durable_size,
@@ -368,7 +370,8 @@ impl<S: Storage> Writer<S> {
                 || BundleId::parse(&file.name)
                     .is_some_and(|held| held.width < 256 && Some(held) != bundle);
             let ours = file.name.starts_with(TILE_DIRECTORY) || !file.name.contains('/');
-            if stale || (ours && file.name.ends_with(TEMPORARY)) {
+            if stale || is_unfinished(&file.name, files) || (ours && file.name.ends_with(TEMPORARY))
+            {
                 self.storage.unlink(&file.name)?;
             }
         }

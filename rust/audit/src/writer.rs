@@ -38,11 +38,13 @@ pub struct Options {
     /// Whether entry bundles are written beside the tiles. A replay's log does without: they hold
     /// its entries a second time, and `unpack` writes them for whoever has other people's tools.
     pub bundles: bool,
+    /// Whether opening begins a new segment, so that those before it can be archived whole.
+    pub new_segment: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { segment_bytes: SEGMENT_BYTES, sync_tiles: true, bundles: true }
+        Self { segment_bytes: SEGMENT_BYTES, sync_tiles: true, bundles: true, new_segment: false }
     }
 }
 
@@ -68,6 +70,8 @@ pub struct Writer<S: Storage> {
     pub(crate) frame: Vec<u8>,
     pub(crate) frame_entries: usize,
     pub(crate) last_utc_ns: u64,
+    /// The latest day of a frame, in days of UTC: a live log begins a segment with each day.
+    pub(crate) day: u64,
     pub(crate) checkpoint: Option<Checkpoint>,
     pub(crate) anchor: Option<Anchored>,
     /// Partial tiles and the partial bundle of the last checkpoint, to be removed after the next.
@@ -158,6 +162,7 @@ impl<S: Storage> Writer<S> {
             frame,
             frame_entries: 0,
             last_utc_ns: 0,
+            day: 0,
             checkpoint: None,
             anchor: None,
             partial_tiles: Vec::new(),
@@ -307,7 +312,9 @@ impl<S: Storage> Writer<S> {
         }
         self.frame.resize(frame_bytes(payload_bytes), 0);
 
-        self.make_room(self.frame.len() as u64)?;
+        let day = utc_ns / DAY_NS;
+        self.make_room(self.frame.len() as u64, self.options.sync_tiles && day > self.day)?;
+        self.day = self.day.max(day);
         self.storage.write_at(&self.segment.name, self.segment.position, &self.frame)?;
         self.storage.sync_data(&self.segment.name)?;
 
@@ -329,12 +336,10 @@ impl<S: Storage> Writer<S> {
 
     /// Makes sure that zeros were written and synced where the next frame goes: a sync of the
     /// frame then changes no metadata, which is what makes it fast.
-    fn make_room(&mut self, frame_bytes: u64) -> Result<(), LogError> {
-        let full = self.segment.position + frame_bytes > self.options.segment_bytes;
+    fn make_room(&mut self, frame_bytes: u64, new_day: bool) -> Result<(), LogError> {
+        let full = new_day || self.segment.position + frame_bytes > self.options.segment_bytes;
         if full && self.segment.position > 0 {
-            // The old segment ends with its last frame, so that each of its bytes is covered.
-            self.trim_segment()?;
-            self.segment = start_segment(&mut self.storage, self.durable_size)?;
+            self.next_segment()?;
         }
         let end = self.segment.position + frame_bytes;
         if end <= self.segment.zeroed {
@@ -356,6 +361,20 @@ impl<S: Storage> Writer<S> {
         }
         self.storage.sync_data(&self.segment.name)?;
         self.segment.zeroed = wanted;
+        Ok(())
+    }
+
+    /// Begins a segment at opening, if one is asked for.
+    pub(crate) fn begin_segment(&mut self) -> Result<(), LogError> {
+        self.day = self.last_utc_ns / DAY_NS;
+        let begins = self.options.new_segment && self.segment.position > 0;
+        if begins { self.next_segment() } else { Ok(()) }
+    }
+
+    /// The old segment ends with its last frame, so that each of its bytes is covered.
+    pub(crate) fn next_segment(&mut self) -> Result<(), LogError> {
+        self.trim_segment()?;
+        self.segment = start_segment(&mut self.storage, self.durable_size)?;
         Ok(())
     }
 
@@ -479,6 +498,8 @@ fn start_segment<S: Storage>(storage: &mut S, first_index: u64) -> Result<Segmen
 pub(crate) const CHAIN_START: Hash = [0; 32];
 /// How the origin of `wal.head` ends, so that no checkpoint can be taken for one.
 const WAL_HEAD_SUFFIX: &str = "/wal-head";
+/// A day of UTC.
+const DAY_NS: u64 = 24 * 60 * 60 * 1_000_000_000;
 /// The length of a segment.
 const SEGMENT_BYTES: u64 = 64 << 20;
 /// Zeros are written in steps that double: a new log is made quickly, a busy one seldom waits.

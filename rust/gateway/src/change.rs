@@ -10,8 +10,8 @@ use cwts_risk::limits::diff::{Diff, diff};
 use cwts_risk::limits::{LimitsFile, Right};
 use cwts_risk::{Engine, Proposal};
 use cwts_types::{
-    Body, ConfigKind, Entry, Header, LimitActivate, LimitApprove, LimitDirection, LimitExpire,
-    LimitPropose, Note, Signature,
+    Body, Config, ConfigKind, Entry, Header, LimitActivate, LimitApprove, LimitDirection,
+    LimitExpire, LimitPropose, Note, Signature,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -20,7 +20,7 @@ use crate::clock::Now;
 use crate::control::clipped;
 use crate::gateway::Gateway;
 use crate::keys::{KeyStore, random_32};
-use crate::start::{chunks, parse_live};
+use crate::start::parse_live;
 use crate::switch::read_changes;
 
 /// A change of limits that somebody asks for.
@@ -369,6 +369,7 @@ impl Gateway {
                 let checker = Yes { name: clipped(&checker.name), ..checker.clone() };
                 self.take_approval(*id, *sha256, &checker)
             }
+            ChangeAction::Hold { .. } | ChangeAction::Release { .. } => self.take_case(request),
             ChangeAction::Override { .. } => {
                 let Some((said, _, Some(_))) = crate::oversight::said_in(request) else {
                     return Err(GatewayError::Permission("nobody agreed yet".to_owned()));
@@ -434,6 +435,17 @@ impl Gateway {
     }
 }
 
+/// A text as CONFIG entries.
+pub(crate) fn chunks(kind: ConfigKind, text: &[u8]) -> Vec<Body> {
+    let parts = text.len().div_ceil(CHUNK_BYTES).max(1) as u16;
+    let chunk = |part: u16| {
+        let from = usize::from(part) * CHUNK_BYTES;
+        let to = (from + CHUNK_BYTES).min(text.len());
+        Body::Config(Config { kind, part, parts, text: text[from..to].to_vec() })
+    };
+    (0..parts).map(chunk).collect()
+}
+
 /// The proposal with this number.
 pub(crate) fn waiting(engine: &Engine, id: u64) -> Result<&Proposal, GatewayError> {
     engine.changes().pending.get(&id).ok_or_else(|| {
@@ -475,3 +487,5 @@ pub(crate) fn check_approval<'e>(
 
 /// How a NOTE on a refused request starts.
 pub(crate) const REFUSED: &str = "refused request ";
+/// Text of one CONFIG entry.
+const CHUNK_BYTES: usize = 60_000;

@@ -1,4 +1,5 @@
-//! Who said yes, checked again: the signatures of limit changes, resumes and overrides in a log.
+//! Who said yes, checked again: the signatures of limit changes, resumes, overrides and legal holds
+//! in a log.
 //!
 //! `cwts log verify` asks this after the bytes are known to be right. Each signature is checked
 //! against the operators of the limits in force before its entry. Orders are not folded: nothing
@@ -6,6 +7,7 @@
 
 use std::path::Path;
 
+use cwts_audit::cases::Cases;
 use cwts_audit::holds::Yes;
 use cwts_audit::{Finding, FindingKind, Verdict};
 use cwts_risk::Engine;
@@ -15,6 +17,7 @@ use cwts_types::{Body, Entry, entry_flag};
 
 use crate::GatewayError;
 use crate::change::{check_yes, proposal_digest, resume_digest};
+use crate::keeping::Said;
 use crate::reader::{genesis, read_log};
 
 /// What was found of the consents in a log.
@@ -35,7 +38,15 @@ struct Consents {
 /// There is no log, or a file cannot be read.
 pub fn check_consents(dir: &Path, verdict: &mut Verdict) -> Result<(), GatewayError> {
     let count = |name: &str| verdict.entry_counts.get(name).copied().unwrap_or(0);
-    let asked = ["LIMIT_PROPOSE", "LIMIT_APPROVE", "LIMIT_EXPIRE", "RESUME", "OVERRIDE"];
+    let asked = [
+        "LIMIT_PROPOSE",
+        "LIMIT_APPROVE",
+        "LIMIT_EXPIRE",
+        "RESUME",
+        "OVERRIDE",
+        "HOLD",
+        "HOLD_RELEASE",
+    ];
     if asked.into_iter().all(|name| count(name) == 0) && count("LIMIT_ACTIVATE") < 2 {
         return Ok(());
     }
@@ -52,9 +63,9 @@ pub fn check_consents(dir: &Path, verdict: &mut Verdict) -> Result<(), GatewayEr
     ] {
         if n > 0 {
             let noun = if n == 1 {
-                "change, resume or override is"
+                "change, resume, override or hold is"
             } else {
-                "changes, resumes and overrides are"
+                "changes, resumes, overrides and holds are"
             };
             verdict.notes.push(format!("{n} {noun} {what}"));
         }
@@ -64,7 +75,7 @@ pub fn check_consents(dir: &Path, verdict: &mut Verdict) -> Result<(), GatewayEr
 
 fn consents_of(dir: &Path) -> Result<Consents, GatewayError> {
     let (_, log_id) = genesis(dir)?;
-    let mut fold = Fold { engine: Engine::new(), log_id, out: Consents::default(), ended: false };
+    let mut fold = Fold::new(Engine::new(), log_id);
     read_log(dir, &mut |index, bytes| {
         if let Ok(entry) = Entry::decode(bytes) {
             fold.take(index, &entry);
@@ -76,6 +87,7 @@ fn consents_of(dir: &Path) -> Result<Consents, GatewayError> {
 
 struct Fold {
     engine: Engine,
+    cases: Cases,
     log_id: [u8; 8],
     out: Consents,
     /// An entry did not fit: what follows cannot be judged.
@@ -83,6 +95,11 @@ struct Fold {
 }
 
 impl Fold {
+    fn new(engine: Engine, log_id: [u8; 8]) -> Self {
+        let (cases, out) = (Cases::default(), Consents::default());
+        Self { engine, cases, log_id, out, ended: false }
+    }
+
     fn take(&mut self, index: u64, entry: &Entry) {
         if self.ended {
             return;
@@ -97,6 +114,17 @@ impl Fold {
             }
             return;
         }
+        if let Some(said) = Said::of(&entry.body) {
+            let file = self.engine.limits();
+            let (checked, listed) =
+                (said.check_signed(&self.cases, file, self.log_id), !file.operators.is_empty());
+            self.count(listed);
+            if let Err(error) = checked {
+                self.wrong(index, "the signatures of two operators who may", error);
+            }
+        }
+        // One that does not follow is told by the check of the entries themselves.
+        let _ = self.cases.apply(index, entry.header.utc_ns, &entry.body);
         if !matches!(
             entry.body,
             Body::Config(_)
@@ -226,264 +254,4 @@ impl Fold {
 const FINDINGS_MAX: usize = 1_000;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use cwts_audit::SigningKey;
-    use cwts_audit::consent::{LimitsConsent, ResumeConsent};
-    use cwts_types::{
-        Config, ConfigKind, Header, Kill, KillState, LimitActivate, LimitApprove, LimitDirection,
-        LimitPropose, Resume, Scope, Signature,
-    };
-    use sha2::{Digest as _, Sha256};
-
-    const LOG_ID: [u8; 8] = [9; 8];
-
-    fn key(name: &str) -> SigningKey {
-        SigningKey::from_seed(name, &[name.len() as u8; 32]).unwrap()
-    }
-
-    fn limits(qty: u32) -> String {
-        let mut text = format!("schema = 1\n[account.A]\nmax_order_qty = {qty}\n");
-        for name in ["bo", "anna"] {
-            let key = key(name).verify_key().to_string();
-            text += &format!(
-                "[operator.{name}]\nkey = \"{key}\"\nmay = [\"raise\", \"resume\", \"override\"]\n"
-            );
-        }
-        text
-    }
-
-    /// The entries of one story; `spoil` changes what is said before it is told.
-    struct Story {
-        fold: Fold,
-        index: u64,
-    }
-
-    impl Story {
-        fn new() -> Self {
-            let mut engine = Engine::new();
-            engine.activate(1, limits(100).as_bytes()).unwrap();
-            let out = Consents::default();
-            Self { fold: Fold { engine, log_id: LOG_ID, out, ended: false }, index: 20 }
-        }
-
-        fn tell(&mut self, body: Body) {
-            self.index += 1;
-            self.fold.take(self.index, &Entry { header: Header::default(), body });
-        }
-
-        /// A change to `qty` by anna, with this direction and the approval of bo.
-        fn change(&mut self, qty: u32, direction: LimitDirection, made: Made) {
-            let text = limits(qty);
-            let sha256 = Sha256::digest(text.as_bytes()).into();
-            let text = text.into_bytes();
-            self.tell(Body::Config(Config { kind: ConfigKind::Limits, part: 0, parts: 1, text }));
-            let first_part = self.index;
-            let consent = LimitsConsent {
-                log_id: made.log_id,
-                version: 2,
-                sha256,
-                effective_ns: 0,
-                expires_ns: 0,
-                reason: "why",
-            };
-            self.tell(Body::LimitPropose(LimitPropose {
-                id: 1,
-                version: 2,
-                parts: 1,
-                direction,
-                first_part,
-                effective_ns: 0,
-                expires_ns: 0,
-                sha256,
-                maker: "anna".to_owned(),
-                reason: "why".to_owned(),
-                signature: Some(key(made.maker).sign_digest(&consent.digest())),
-            }));
-            if direction == LimitDirection::Raise {
-                let signature = Some(key(made.checker).sign_digest(&consent.digest()));
-                let checker = "bo".to_owned();
-                self.tell(Body::LimitApprove(LimitApprove { id: 1, sha256, checker, signature }));
-            }
-            let active = LimitActivate { version: 2, parts: 1, first_part, sha256 };
-            self.tell(Body::LimitActivate(active));
-        }
-
-        fn findings(&self) -> Vec<&str> {
-            self.fold.out.findings.iter().map(|f| f.got.as_str()).collect()
-        }
-    }
-
-    /// Whose keys really signed, and for which log.
-    #[derive(Clone, Copy)]
-    struct Made {
-        log_id: [u8; 8],
-        maker: &'static str,
-        checker: &'static str,
-    }
-
-    const GOOD: Made = Made { log_id: LOG_ID, maker: "anna", checker: "bo" };
-
-    #[test]
-    fn a_raise_needs_both_signatures_and_a_tightening_is_one() {
-        for (qty, direction) in [(200, LimitDirection::Raise), (50, LimitDirection::Tighten)] {
-            let mut story = Story::new();
-            story.change(qty, direction, GOOD);
-            assert_eq!(story.findings(), Vec::<&str>::new());
-            assert_eq!((story.fold.out.authenticated, story.fold.out.unauthenticated), (1, 0));
-            assert_eq!(story.fold.engine.limits_version(), 2);
-        }
-        for (made, who) in [
-            (Made { maker: "bo", ..GOOD }, "`anna`"),
-            (Made { checker: "anna", ..GOOD }, "`bo`"),
-            (Made { checker: "mallory", ..GOOD }, "`bo`"),
-        ] {
-            let mut story = Story::new();
-            story.change(200, LimitDirection::Raise, made);
-            let found = story.findings();
-            assert_eq!(found.len(), 1, "{found:?}");
-            assert!(found[0].contains(who) && found[0].contains("does not verify"), "{found:?}");
-        }
-        // What was said of another log says nothing of this one.
-        let mut story = Story::new();
-        story.change(200, LimitDirection::Raise, Made { log_id: [8; 8], ..GOOD });
-        assert_eq!(story.findings().len(), 2);
-    }
-
-    #[test]
-    fn a_raise_that_calls_itself_a_tightening_is_found() {
-        let mut story = Story::new();
-        story.change(200, LimitDirection::Tighten, GOOD);
-        assert_eq!(story.findings(), ["`account.A.max_order_qty` raised by anna alone"]);
-    }
-
-    #[test]
-    fn a_resume_needs_both_signatures_over_its_hold() {
-        for (hold_said, signers, good) in [
-            (1, ["anna", "bo"], true),
-            (2, ["anna", "bo"], false),
-            (1, ["anna", "anna"], false),
-            (1, ["bo", "anna"], false),
-        ] {
-            let mut story = Story::new();
-            story.tell(Body::Kill(Kill {
-                hold: 1,
-                epoch: 1,
-                state: KillState::Halted,
-                scope: Scope::FIRM,
-                rank: 2,
-                allow_reduce: false,
-                actor: "gateway".to_owned(),
-                reason: "trip".to_owned(),
-            }));
-            let kill_seq = story.index;
-            let said = ResumeConsent { log_id: LOG_ID, hold: hold_said, kill_seq, reason: "seen" };
-            let signed: [Signature; 2] = signers.map(|name| key(name).sign_digest(&said.digest()));
-            story.tell(Body::Resume(Resume {
-                hold: 1,
-                epoch: 2,
-                actor: "anna".to_owned(),
-                approver: "bo".to_owned(),
-                reason: "seen".to_owned(),
-                signatures: Some(signed),
-            }));
-            assert_eq!(story.findings().is_empty(), good, "{signers:?}: {:?}", story.findings());
-        }
-        // Without signatures it does not even fold.
-        let mut story = Story::new();
-        story.tell(Body::Resume(Resume {
-            hold: 1,
-            epoch: 2,
-            actor: "anna".to_owned(),
-            approver: "bo".to_owned(),
-            reason: "seen".to_owned(),
-            signatures: None,
-        }));
-        assert!(!story.findings().is_empty());
-    }
-
-    #[test]
-    fn an_override_needs_both_signatures_over_its_order_and_controls() {
-        use cwts_audit::consent::OverrideConsent;
-        for (order_said, controls_said, signers, good) in [
-            (7, 1 << 10, ["anna", "bo"], true),
-            (8, 1 << 10, ["anna", "bo"], false),
-            (7, 1 << 4, ["anna", "bo"], false),
-            (7, 1 << 10, ["anna", "anna"], false),
-            (7, 1 << 10, ["bo", "anna"], false),
-            (7, 1 << 10, ["mallory", "bo"], false),
-        ] {
-            let mut story = Story::new();
-            let said = OverrideConsent {
-                log_id: LOG_ID,
-                order_id: 1,
-                order_seq: order_said,
-                controls: controls_said,
-                expires_ns: 9,
-                reason: "seen",
-            };
-            let signed: [Signature; 2] = signers.map(|name| key(name).sign_digest(&said.digest()));
-            let mut told = cwts_types::Override {
-                order_id: 1,
-                order_seq: 7,
-                controls: cwts_types::Reasons(1 << 10),
-                expires_ns: 9,
-                actor: "anna".to_owned(),
-                approver: "bo".to_owned(),
-                reason: "seen".to_owned(),
-                signatures: Some(signed),
-            };
-            story.tell(Body::Override(told.clone()));
-            assert_eq!(story.findings().is_empty(), good, "{signers:?}: {:?}", story.findings());
-            assert_eq!(story.fold.out.authenticated, 1);
-            told.signatures = None;
-            story.tell(Body::Override(told));
-            assert!(story.findings().last().unwrap().contains("did not sign"));
-        }
-    }
-
-    /// A gateway that asked nobody would be found out by its log: the bytes are right, and what
-    /// they say is not.
-    #[test]
-    fn a_log_with_a_resume_that_nobody_signed_does_not_verify() {
-        let temp = tempfile::tempdir().unwrap();
-        let dir = temp.path().join("log");
-        let mut gateway = crate::Gateway::open(&crate::GatewayOptions {
-            limits: Some(("limits.toml".to_owned(), limits(100).into_bytes())),
-            dir: Some(dir.clone()),
-            keys: Some(crate::KeyStore::new(temp.path().join("keys"))),
-            origin: None,
-            anchor: None,
-            release: cwts_types::ReleaseMode::Async,
-        })
-        .unwrap();
-        let options = crate::HaltOptions {
-            reason: "look".to_owned(),
-            actor: "eve".to_owned(),
-            reduce_only: false,
-            allow_reduce: false,
-        };
-        gateway.halt("firm", &options).unwrap();
-        let checked = || {
-            let storage = cwts_audit::FsStorage::open(&dir).unwrap();
-            let keys = cwts_audit::VerifyKeys::default();
-            let mut verdict = cwts_audit::verify(&storage, &keys, cwts_audit::Level::Full).unwrap();
-            check_consents(&dir, &mut verdict).unwrap();
-            verdict
-        };
-        let now = gateway.clock.now();
-        let resume = Resume {
-            hold: 1,
-            epoch: gateway.engine.kill_epoch() + 1,
-            actor: "anna".to_owned(),
-            approver: "bo".to_owned(),
-            reason: "seen".to_owned(),
-            signatures: None,
-        };
-        gateway.append(Body::Resume(resume), now, 0).unwrap();
-        gateway.sync().unwrap();
-        let verdict = checked();
-        let found: Vec<_> = verdict.findings.iter().map(|f| f.kind).collect();
-        assert!(found.contains(&FindingKind::ConsentBad) && !verdict.is_ok(), "{found:?}");
-    }
-}
+mod tests;

@@ -67,6 +67,9 @@ pub enum GatewayError {
     /// Who may do what, and with whom.
     #[error("{0}")]
     Permission(String),
+    /// A record must be kept, or is not kept for so long.
+    #[error("{0}")]
+    Retention(String),
     /// A file beside the log could not be written or read.
     #[error("{path}: {source}")]
     File {
@@ -159,6 +162,7 @@ impl GatewayError {
             Self::Key { .. } => "KEY",
             Self::Scope(_) => "UNKNOWN_SCOPE",
             Self::Permission(_) => "PERMISSION",
+            Self::Retention(_) => "RETENTION",
             Self::File { .. } => "FILE",
             Self::Feed(e) if e.kind == FeedErrorKind::InputChanged => e.kind.code(),
             Self::Feed(_) => "INPUT",

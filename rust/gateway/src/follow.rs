@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use cwts_audit::LogError;
+use cwts_audit::cases::Cases;
 use cwts_audit::holds::{HoldsFold, KillSnapshot, NamedScope, SCOPES_FILE, STATE_FILE};
 use cwts_risk::{Engine, Peaks};
 use cwts_types::{Body, Entry, Genesis, KillState, OrderKind, ScopeKind, producer};
@@ -21,6 +22,8 @@ pub struct Folded {
     pub peaks: Peaks,
     /// Scopes and holds, as the kill files have them.
     pub holds: HoldsFold,
+    /// Cases for which entries are kept.
+    pub cases: Cases,
     /// What was read.
     pub facts: ReadFacts,
     /// GENESIS.
@@ -103,6 +106,8 @@ impl Follower {
             step.map_err(|source| GatewayError::Step { index, source })?;
             folded.peaks.entry(&folded.engine, &entry.body);
             folded.holds.apply(index, &entry.body).map_err(|e| wrong(index, e.to_string()))?;
+            let cased = folded.cases.apply(index, entry.header.utc_ns, &entry.body);
+            cased.map_err(|e| wrong(index, e.to_string()))?;
             folded.is_closed = matches!(entry.body, Body::Close(_));
             match &entry.body {
                 Body::Genesis(genesis) => folded.genesis = Some(genesis.clone()),

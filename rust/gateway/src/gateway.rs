@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cwts_audit::Checkpoint;
+use cwts_audit::cases::Cases;
 use cwts_audit::holds::HoldsFold;
 use cwts_risk::{Engine, ExecEffect, Outcome, mid};
 use cwts_types::{
@@ -30,6 +31,7 @@ pub struct Gateway {
     /// The switch's number that was dealt with.
     pub(crate) seen_epoch: u64,
     pub(crate) holds: HoldsFold,
+    pub(crate) cases: Cases,
     pub(crate) release: ReleaseMode,
     /// Entries so far of [`producer::GATEWAY`] and [`producer::API`].
     pub(crate) produced: [u64; 2],

@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 
 use crate::gateway::Gateway;
 use crate::keys::{Escrow, KeyStore, k0_line, random_32};
-use crate::start::{GatewayOptions, holds_a_log};
+use crate::reader::holds_a_log;
+use crate::start::{GatewayOptions, RETENTION_YEARS};
 use crate::{GatewayError, hex};
 
 /// What comes of making a log.
@@ -58,10 +59,11 @@ impl Gateway {
             dir: Some(dir.to_owned()),
             keys: Some(keys.clone()),
             origin,
+            anchor: None,
             release: ReleaseMode::Durable,
         };
         let k0 = random_32()?;
-        let gateway = Self::create(dir, keys, &options, &k0, escrow)?;
+        let gateway = Self::create(dir, keys, &options, (&k0, escrow), RETENTION_YEARS)?;
         let log_id = gateway.log_id;
         gateway.close()?;
         let vkey_file = dir.join(VKEY_FILE);

@@ -9,6 +9,7 @@ extern crate self as cwts_gateway;
 mod live;
 
 mod anchor;
+mod archiving;
 mod batch;
 mod change;
 mod clock;
@@ -24,6 +25,7 @@ mod gateway;
 mod in_out;
 mod init;
 pub mod intake;
+mod keeping;
 mod key_epoch;
 mod keys;
 mod limits_schema;
@@ -41,6 +43,7 @@ pub mod registers;
 pub mod replay;
 mod request;
 mod request_change;
+mod retention;
 mod start;
 mod story;
 pub mod suggest;
@@ -51,6 +54,7 @@ pub mod whatif;
 mod witness;
 
 pub use anchor::root_of_frames;
+pub use archiving::{ArchivedNow, unarchive};
 pub use change::LimitsRequest;
 pub use clock::{Clock, Now, system_utc_ns};
 pub use consent::check_consents;
@@ -63,6 +67,10 @@ pub use follow::{Folded, Follower, StandingHold, cancels_after, fold_log, standi
 pub use gateway::{Gateway, Submitted};
 pub use in_out::InOut;
 pub use init::NewLog;
+pub use keeping::{
+    CaseAsked, HoldRequest, Said, case_rows, open_cases, request_case_approval, request_hold,
+    request_release,
+};
 pub use key_epoch::KeyLife;
 pub use keys::{Escrow, KeyStore, read_k0};
 pub use limits_schema::limits_schema;
@@ -74,13 +82,14 @@ pub use oversight::{
     request_override_approval, trigger_counts_row, trigger_days,
 };
 pub use reader::{Cursor, ReadFacts, Visit, is_running, read_log};
-pub use receipt::{NamedReceipt, order_receipts, published};
+pub use receipt::{NamedReceipt, archive_error, order_receipts, published};
 pub use receipt_words::{ReceiptsVerdict, receipts_json, verify_receipts};
 pub use request::{Requested, request_halt, request_resume};
 pub use request_change::{
     Proposed, lists_operators, request_approve, request_propose, request_resume_approval,
     request_resume_signed,
 };
+pub use retention::{Expired, RULES, Retention};
 pub use start::{GatewayOptions, parse_limits};
 pub use story::{engine_state, explain, status, status_of, violation_row};
 pub use switch::KillSwitch;

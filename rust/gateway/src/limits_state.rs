@@ -117,6 +117,14 @@ pub(crate) fn pending_row(path: &Path, file: &str) -> Option<Value> {
         ChangeAction::Override { order_id, actor, .. } => {
             ("override", format!("order {order_id}"), &actor.name)
         }
+        ChangeAction::Hold { case, actor, approver, .. } => {
+            let half = approver.is_none();
+            (if half { "hold, half signed" } else { "hold" }, format!("case {case}"), &actor.name)
+        }
+        ChangeAction::Release { case, actor, approver } => {
+            let action = if approver.is_none() { "release, half signed" } else { "release" };
+            (action, format!("case {case}"), &actor.name)
+        }
     };
     Some(json!({
         "file": file, "action": action, "scope": scope, "actor": actor,

@@ -187,6 +187,27 @@ pub(crate) fn identity(dir: &Path) -> Result<(String, [u8; 8]), GatewayError> {
     genesis(dir).map(|(genesis, id)| (genesis.origin, id))
 }
 
+/// Whether the directory holds a log; one that is not empty otherwise is refused.
+pub(crate) fn holds_a_log(dir: &Path) -> Result<bool, GatewayError> {
+    if !dir.exists() {
+        return Ok(false);
+    }
+    let storage = FsStorage::open(dir)?;
+    let files = storage.list()?;
+    let is_wal = |name: &str| name.starts_with("wal/");
+    if files.iter().any(|f| is_wal(&f.name)) {
+        return Ok(true);
+    }
+    match files.iter().find(|f| f.name != "lock") {
+        None => Ok(false),
+        Some(file) => Err(GatewayError::Replay(format!(
+            "{}: holds `{}` and no log; give a new or an empty directory",
+            dir.display(),
+            file.name
+        ))),
+    }
+}
+
 /// Whether a writer holds the log now.
 pub fn is_running(dir: &Path) -> bool {
     let Ok(mut storage) = FsStorage::open(dir) else { return false };

@@ -6,8 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use cwts_audit::archive::ArchiveError;
 use cwts_audit::receipt::RECEIPT_SUFFIX;
-use cwts_audit::{FsStorage, Published, PublishedError};
+use cwts_audit::{FsStorage, LogError, Published, PublishedError};
 use cwts_types::{Body, Entry, Level, Order, RegisterKind, Violation, producer};
 
 use crate::GatewayError;
@@ -58,6 +59,23 @@ pub fn published(dir: &Path, error: PublishedError) -> GatewayError {
         PublishedError::Storage(source) => GatewayError::Log { dir, source: source.into() },
         PublishedError::Note(source) => GatewayError::Log { dir, source: source.into() },
         other => GatewayError::Replay(format!("{dir}: {other}")),
+    }
+}
+
+/// Why an archive cannot be written or read, as the log's error.
+pub fn archive_error(dir: &Path, error: ArchiveError) -> GatewayError {
+    let tamper = |file: String, what: String| {
+        let source = LogError::Tamper { file, offset: 0, what };
+        GatewayError::Log { dir: dir.display().to_string(), source }
+    };
+    match error {
+        ArchiveError::Block { file, source } => tamper(file, source.to_string()),
+        ArchiveError::Differs { file, what } => tamper(file, what.to_owned()),
+        ArchiveError::Published(PublishedError::Root) => {
+            tamper("checkpoint".to_owned(), "the blocks do not give the signed root".to_owned())
+        }
+        ArchiveError::Published(error) => published(dir, error),
+        ArchiveError::Log(source) => GatewayError::Log { dir: dir.display().to_string(), source },
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cwts_audit::cases::Cases;
 use cwts_audit::holds::{
     HoldsFold, KillSnapshot, PAGE_FILE, STATE_FILE, page_image, page_is_at_least,
 };
@@ -12,18 +13,21 @@ use cwts_ring::KillPage;
 use cwts_risk::limits::LimitsFile;
 use cwts_risk::{Engine, limits};
 use cwts_types::{
-    Body, Config, ConfigKind, Entry, Genesis, Header, KillState, LimitActivate, Recovery, Register,
+    Body, ConfigKind, Entry, Genesis, Header, KillState, LimitActivate, Recovery, Register,
     RegisterKind, ReleaseMode, producer, schema_json,
 };
 use sha2::{Digest as _, Sha256};
 
 use crate::anchor::anchor_of;
+use crate::change::chunks;
 use crate::clock::{Clock, Now};
 use crate::gateway::Gateway;
 use crate::key_epoch::KeyClock;
 use crate::keys::{Escrow, KeyStore, random_32};
 use crate::log::LogTail;
 use crate::names::{check_parents, names_of, parent_kind};
+use crate::reader::holds_a_log;
+use crate::retention::{Retention, check_retention};
 use crate::{GatewayError, KillSwitch};
 
 /// How a gateway is opened.
@@ -50,7 +54,15 @@ impl Gateway {
     /// Bad limits (nothing is created then), a log in use, tampered with or rolled back, a
     /// missing key.
     pub fn open(options: &GatewayOptions) -> Result<Self, GatewayError> {
-        Self::open_with(options, false)
+        Self::open_with(options, false, Options::default(), None)
+    }
+
+    /// Opens a log that is there and begins a new segment, so that all before can be archived.
+    ///
+    /// # Errors
+    /// As [`Gateway::open`].
+    pub fn open_to_archive(options: &GatewayOptions) -> Result<Self, GatewayError> {
+        Self::open_with(options, true, Options { new_segment: true, ..Options::default() }, None)
     }
 
     /// Opens a log for records alone: a new one needs no limits, and as long as it has none every
@@ -59,10 +71,26 @@ impl Gateway {
     /// # Errors
     /// As [`Gateway::open`].
     pub fn open_records(options: &GatewayOptions) -> Result<Self, GatewayError> {
-        Self::open_with(options, true)
+        Self::open_kept(options, None)
     }
 
-    fn open_with(options: &GatewayOptions, records_only: bool) -> Result<Self, GatewayError> {
+    /// The same, for records that are kept so many years; a log that is there must promise them.
+    ///
+    /// # Errors
+    /// It promises others; else as [`Gateway::open`].
+    pub fn open_kept(
+        options: &GatewayOptions,
+        retention: Option<Retention>,
+    ) -> Result<Self, GatewayError> {
+        Self::open_with(options, true, Options::default(), retention)
+    }
+
+    fn open_with(
+        options: &GatewayOptions,
+        records_only: bool,
+        writing: Options,
+        retention: Option<Retention>,
+    ) -> Result<Self, GatewayError> {
         let parsed = match &options.limits {
             Some((path, text)) => Some((path.as_str(), text.as_slice(), parse_live(path, text)?)),
             None => None,
@@ -80,15 +108,17 @@ impl Gateway {
             None => KeyStore::from_environment()?,
         };
         let mut gateway = if holds_a_log(dir)? {
-            Self::reopen(dir, &keys, options)?
-        } else if limits.is_none() && !records_only {
+            check_retention(dir, retention)?;
+            Self::reopen(dir, &keys, options, writing)?
+        } else if limits.is_none() && (!records_only || writing.new_segment) {
             return Err(GatewayError::Replay(format!(
                 "{}: there is no log here yet, so a limits file is needed",
                 dir.display()
             )));
         } else {
             let k0 = random_32()?;
-            Self::create(dir, &keys, options, &k0, &Escrow::KeyFolder)?
+            let years = retention.map_or(RETENTION_YEARS, |retention| retention.years);
+            Self::create(dir, &keys, options, (&k0, &Escrow::KeyFolder), years)?
         };
         gateway.keys = Some(keys);
         gateway.expires_ns = gateway.engine.changes().next_expiry_ns();
@@ -113,6 +143,7 @@ impl Gateway {
             seen_epoch: switch.epoch(),
             switch,
             holds: HoldsFold::new(),
+            cases: Cases::default(),
             release,
             produced: [0; 2],
             named: Vec::new(),
@@ -137,8 +168,8 @@ impl Gateway {
         dir: &Path,
         store: &KeyStore,
         options: &GatewayOptions,
-        k0: &[u8; 32],
-        escrow: &Escrow,
+        (k0, escrow): (&[u8; 32], &Escrow),
+        retention_years: u16,
     ) -> Result<Self, GatewayError> {
         let salt_source = random_32()?;
         let mut salt = [0; 16];
@@ -155,7 +186,7 @@ impl Gateway {
             committee_vkey: String::new(),
             software: SOFTWARE.to_owned(),
             k0_sha256: KeyChain::resume(0, k0).digest(),
-            retention_years: RETENTION_YEARS,
+            retention_years,
             salt,
         };
         let now = Clock::default().now();
@@ -185,13 +216,14 @@ impl Gateway {
         dir: &Path,
         store: &KeyStore,
         options: &GatewayOptions,
+        writing: Options,
     ) -> Result<Self, GatewayError> {
         let log_error = |source| GatewayError::Log { dir: dir.display().to_string(), source };
         let (origin, log_id) = crate::reader::identity(dir)?;
         let keys = store.load(&origin, log_id)?;
         let storage = FsStorage::open(dir)?;
         let mut engine = Engine::new();
-        let mut holds = HoldsFold::new();
+        let (mut holds, mut cases) = (HoldsFold::new(), Cases::default());
         let mut produced = [0u64; 2];
         let mut named: Vec<u64> = Vec::new();
         let (mut next_order_id, mut key_from) = (1, 0);
@@ -209,10 +241,11 @@ impl Gateway {
             }
             engine.step(index, &entry)?;
             holds.apply(index, &entry.body)?;
+            cases.apply(index, entry.header.utc_ns, &entry.body)?;
             Ok(())
         };
         let anchor = anchor_of(options, dir)?;
-        let opened = Writer::open_anchored(storage, keys, Options::default(), anchor, &mut visit);
+        let opened = Writer::open_anchored(storage, keys, writing, anchor, &mut visit);
         let (writer, opened) = opened.map_err(log_error)?;
         if !engine.registry().is_empty() && produced[0] == 0 {
             return Err(GatewayError::Replay(format!(
@@ -237,6 +270,7 @@ impl Gateway {
         let mut gateway = Self::empty(Some(log), Some(dir.to_owned()), switch, options.release);
         gateway.engine = engine;
         gateway.holds = holds;
+        gateway.cases = cases;
         gateway.produced = produced;
         gateway.named = named;
         gateway.next_order_id = next_order_id;
@@ -364,6 +398,7 @@ impl Gateway {
         let entry = Entry { header: Header::default(), body };
         self.engine.step(index, &entry).map_err(|source| GatewayError::Step { index, source })?;
         self.holds.apply(index, &entry.body).map_err(|e| self.fail(e.to_string()))?;
+        self.cases.apply(index, 0, &entry.body).map_err(|e| self.fail(e.to_string()))?;
         self.append(entry.body, now, 0)
     }
 
@@ -443,17 +478,6 @@ pub fn parse_limits(path: &str, text: &[u8]) -> Result<LimitsFile, GatewayError>
     if errors.is_empty() { Ok(file) } else { Err(wrong(limits::LimitErrors(errors))) }
 }
 
-/// A text as CONFIG entries.
-pub(crate) fn chunks(kind: ConfigKind, text: &[u8]) -> Vec<Body> {
-    let parts = text.len().div_ceil(CHUNK_BYTES).max(1) as u16;
-    let chunk = |part: u16| {
-        let from = usize::from(part) * CHUNK_BYTES;
-        let to = (from + CHUNK_BYTES).min(text.len());
-        Body::Config(Config { kind, part, parts, text: text[from..to].to_vec() })
-    };
-    (0..parts).map(chunk).collect()
-}
-
 /// SCHEMA and GENESIS as bytes.
 pub(crate) fn first_entries(genesis: Genesis, now: Now, flags: u16) -> [Vec<u8>; 2] {
     let header = |producer_seq| Header {
@@ -470,27 +494,6 @@ pub(crate) fn first_entries(genesis: Genesis, now: Now, flags: u16) -> [Vec<u8>;
     ]
 }
 
-/// Whether the directory holds a log; one that is not empty otherwise is refused.
-pub(crate) fn holds_a_log(dir: &Path) -> Result<bool, GatewayError> {
-    if !dir.exists() {
-        return Ok(false);
-    }
-    let storage = FsStorage::open(dir)?;
-    let files = storage.list()?;
-    let is_wal = |name: &str| name.starts_with("wal/");
-    if files.iter().any(|f| is_wal(&f.name)) {
-        return Ok(true);
-    }
-    match files.iter().find(|f| f.name != "lock") {
-        None => Ok(false),
-        Some(file) => Err(GatewayError::Replay(format!(
-            "{}: holds `{}` and no log; give a new or an empty directory",
-            dir.display(),
-            file.name
-        ))),
-    }
-}
-
 fn page_error(error: cwts_ring::KillPageError) -> GatewayError {
     GatewayError::File { path: PAGE_FILE.to_owned(), source: std::io::Error::other(error) }
 }
@@ -499,5 +502,3 @@ fn page_error(error: cwts_ring::KillPageError) -> GatewayError {
 pub(crate) const SOFTWARE: &str = concat!("cwts ", env!("CARGO_PKG_VERSION"));
 /// SEC Rule 17a-4(b)(4) asks for three years, (a) for six.
 pub(crate) const RETENTION_YEARS: u16 = 7;
-/// Text of one CONFIG entry.
-const CHUNK_BYTES: usize = 60_000;

@@ -141,6 +141,7 @@ fn a_lost_key_file_is_made_again_from_k_0() {
         dir: Some(temp.path().join("log")),
         keys: Some(keys),
         origin: None,
+        anchor: None,
         release: ReleaseMode::Durable,
     };
     let refused = Gateway::open(&options).unwrap_err().to_string();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use cwts_audit::archive::{ArchiveError, Archived, archive as write_archive, is_archive, restore};
+use cwts_audit::archive::{Archived, archive as write_archive, is_archive, restore};
 use cwts_audit::merkle::verify_consistency;
 use cwts_audit::note::{NOTE_BYTES_MAX, base64_hash};
 use cwts_audit::{
@@ -11,8 +11,8 @@ use cwts_audit::{
     verify_plain, write_plain,
 };
 use cwts_gateway::{
-    GatewayError, entry_fields, hex, order_receipts as receipts_of, published, read_k0,
-    receipts_json, verify_receipts as receipts_verdict,
+    GatewayError, archive_error, entry_fields, hex, order_receipts as receipts_of, published,
+    read_k0, receipts_json, verify_receipts as receipts_verdict,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -434,22 +434,6 @@ pub(crate) fn archive(
 pub(crate) fn is_archive_dir(dir: PathBuf) -> Result<bool, Error> {
     let found = FsStorage::open(&dir).and_then(|storage| is_archive(&storage));
     Ok(found.map_err(GatewayError::from)?)
-}
-
-fn archive_error(dir: &Path, error: ArchiveError) -> GatewayError {
-    let tamper = |file: String, what: String| {
-        let source = LogError::Tamper { file, offset: 0, what };
-        GatewayError::Log { dir: dir.display().to_string(), source }
-    };
-    match error {
-        ArchiveError::Block { file, source } => tamper(file, source.to_string()),
-        ArchiveError::Differs { file, what } => tamper(file, what.to_owned()),
-        ArchiveError::Published(PublishedError::Root) => {
-            tamper("checkpoint".to_owned(), "the blocks do not give the signed root".to_owned())
-        }
-        ArchiveError::Published(error) => published(dir, error),
-        ArchiveError::Log(source) => GatewayError::Log { dir: dir.display().to_string(), source },
-    }
 }
 
 /// The layouts of all entries as JSON, as entry 0 of a log of this version has them.

@@ -41,6 +41,12 @@ create_exception!(
     LogError,
     "The queue to the log is full; nothing was written."
 );
+create_exception!(
+    cwts._core,
+    RetentionError,
+    LogError,
+    "Records must be kept: their time is not over, or a case holds them."
+);
 create_exception!(cwts._core, PermissionDeniedError, CwtsError, "Who may do what, and with whom.");
 create_exception!(
     cwts._core,
@@ -99,6 +105,7 @@ fn raise(py: Python<'_>, error: &GatewayError) -> PyErr {
         GatewayError::LogFailed { .. } => LogFailedError::new_err(message),
         GatewayError::Step { .. } | GatewayError::Key { .. } => LogError::new_err(message),
         GatewayError::Scope(_) => ScopeError::new_err(message),
+        GatewayError::Retention(_) => RetentionError::new_err(message),
         GatewayError::Permission(_) => PermissionDeniedError::new_err(message),
         GatewayError::Feed(_)
         | GatewayError::File { .. }

@@ -14,6 +14,7 @@ mod flow;
 mod fold;
 mod follow;
 mod gateway;
+mod keeping;
 mod kill;
 mod limits;
 mod market;
@@ -47,7 +48,7 @@ mod _core {
     use crate::error::{
         AuditBackpressureError, CwtsError, EntryTooLongError, InputError, LimitsError, LogError,
         LogFailedError, LogInUseError, PermissionDeniedError, ProducerError, QueueFullError,
-        RollbackError, ScopeError, TamperError,
+        RetentionError, RollbackError, ScopeError, TamperError,
     };
     #[pymodule_export]
     use crate::events::{Events, append_again, read_events};
@@ -64,6 +65,11 @@ mod _core {
     use crate::follow::Follower;
     #[pymodule_export]
     use crate::gateway::Gateway;
+    #[pymodule_export]
+    use crate::keeping::{
+        append_access, archive_before, archive_open, cases, expire, hold_case, log_file,
+        open_cases, release_case, request_case_approval, request_hold, request_release, unarchive,
+    };
     #[pymodule_export]
     use crate::kill::{
         cancels_after, halt_and_cancel, standing_holds, take_cancels, torture_clock, torture_judge,

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use cwts_gateway::{Escrow, Gateway as Core, GatewayError, GatewayOptions, KeyStore};
+use cwts_gateway::{Escrow, Gateway as Core, GatewayError, GatewayOptions, KeyStore, Retention};
 use cwts_types::{Fsck, ReleaseMode};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -12,18 +12,23 @@ use crate::gateway::Gateway;
 
 /// Opens a log, or makes one that needs no limits: every order is refused in it.
 #[pyfunction]
-#[pyo3(signature = (log, *, keys=None, origin=None, anchor=None))]
+#[pyo3(signature = (
+    log, *, keys=None, origin=None, anchor=None, retention_years=None, rule=None,
+))]
 pub(crate) fn open_records(
     py: Python<'_>,
     log: PathBuf,
     keys: Option<PathBuf>,
     origin: Option<String>,
     anchor: Option<PathBuf>,
+    retention_years: Option<u16>,
+    rule: Option<&str>,
 ) -> Result<Gateway, Error> {
+    let retention = retention_years.map(|years| Retention::new(years, rule)).transpose()?;
     let release = ReleaseMode::Durable;
     let (dir, keys) = (Some(log), keys.map(KeyStore::new));
     let options = GatewayOptions { limits: None, dir, keys, origin, anchor, release };
-    Ok(Gateway::of(py.detach(|| Core::open_records(&options))?, release))
+    Ok(Gateway::of(py.detach(|| Core::open_kept(&options, retention))?, release))
 }
 
 /// Appends a note and gives its index; it is not durable yet.

@@ -1,5 +1,5 @@
 //! Requests that carry signatures: a change of limits, an approval, the lifting of a hold, an
-//! override.
+//! override, a legal hold and its end.
 //!
 //! A file of its own in the requests' folder, as a kill request is, sealed alike. Who has no key
 //! asks without a signature, and the gateway says whether that counts.
@@ -78,6 +78,28 @@ pub enum ChangeAction {
         /// Who agrees; nobody yet in a request that waits.
         approver: Option<Yes>,
     },
+    /// Open a case: what it holds may not be deleted.
+    Hold {
+        /// Its name.
+        case: String,
+        /// Handles of account, instrument and person; 0 for any.
+        named: [u32; 3],
+        /// UTC nanoseconds: from which on, and before which.
+        between_ns: [i64; 2],
+        /// Who asks.
+        actor: Yes,
+        /// Who agrees; nobody yet in a request that waits.
+        approver: Option<Yes>,
+    },
+    /// Close a case.
+    Release {
+        /// Its name.
+        case: String,
+        /// Who asks.
+        actor: Yes,
+        /// Who agrees; nobody yet in a request that waits.
+        approver: Option<Yes>,
+    },
 }
 
 /// What another process asks for, signed.
@@ -111,8 +133,7 @@ impl ChangeRequest {
                 writeln!(text, "kind approve\nproposal {id}\ndigest {sha256}\nchecker {checker}")
             }
             ChangeAction::Resume { hold, actor, approver } => {
-                let approver = approver.as_ref().map_or_else(|| "nobody".to_owned(), yes);
-                let actor = yes(actor);
+                let (actor, approver) = (yes(actor), second(approver.as_ref()));
                 writeln!(text, "kind resume\nhold {hold}\nactor {actor}\napprover {approver}")
             }
             ChangeAction::Override {
@@ -123,13 +144,27 @@ impl ChangeRequest {
                 actor,
                 approver,
             } => {
-                let approver = approver.as_ref().map_or_else(|| "nobody".to_owned(), yes);
-                let actor = yes(actor);
+                let (actor, approver) = (yes(actor), second(approver.as_ref()));
                 writeln!(
                     text,
                     "kind override\norder {order_id}\nentry {order_seq}\ncontrols \
                      {controls}\nexpires_ns {expires_ns}\nactor {actor}\napprover {approver}"
                 )
+            }
+            ChangeAction::Hold { case, named, between_ns, actor, approver } => {
+                let (case, [account, instrument, person]) = (percent(case), named);
+                let ([from_ns, to_ns], actor) = (between_ns, yes(actor));
+                let approver = second(approver.as_ref());
+                writeln!(
+                    text,
+                    "kind hold\ncase {case}\naccount {account}\ninstrument {instrument}\nperson \
+                     {person}\nfrom_ns {from_ns}\nto_ns {to_ns}\nactor {actor}\napprover {approver}"
+                )
+            }
+            ChangeAction::Release { case, actor, approver } => {
+                let (case, actor, approver) =
+                    (percent(case), yes(actor), second(approver.as_ref()));
+                writeln!(text, "kind release\ncase {case}\nactor {actor}\napprover {approver}")
             }
         };
         let _ = writeln!(text, "reason {}\nutc_ns {}", percent(&self.reason), self.utc_ns);
@@ -144,10 +179,7 @@ impl ChangeRequest {
                 version: lines.field("version")?,
                 expires_ns: lines.field("expires_ns")?,
                 maker: read_yes(&mut lines, "maker")?,
-                path: {
-                    let path = lines.value("path")?;
-                    lines.text(path)?
-                },
+                path: read_text(&mut lines, "path")?,
                 text: {
                     let text = lines.value("text")?;
                     unbase64(&lines, text)?
@@ -175,10 +207,28 @@ impl ChangeRequest {
                 actor: read_yes(&mut lines, "actor")?,
                 approver: read_second(&mut lines)?,
             },
-            _ => return Err(lines.wrong("the kind is propose, approve, resume or override")),
+            "hold" => ChangeAction::Hold {
+                case: read_text(&mut lines, "case")?,
+                named: [
+                    lines.field("account")?,
+                    lines.field("instrument")?,
+                    lines.field("person")?,
+                ],
+                between_ns: [lines.field("from_ns")?, lines.field("to_ns")?],
+                actor: read_yes(&mut lines, "actor")?,
+                approver: read_second(&mut lines)?,
+            },
+            "release" => ChangeAction::Release {
+                case: read_text(&mut lines, "case")?,
+                actor: read_yes(&mut lines, "actor")?,
+                approver: read_second(&mut lines)?,
+            },
+            _ => {
+                let kinds = "the kind is propose, approve, resume, override, hold or release";
+                return Err(lines.wrong(kinds));
+            }
         };
-        let reason = lines.value("reason")?;
-        let reason = lines.text(reason)?;
+        let reason = read_text(&mut lines, "reason")?;
         let utc_ns = lines.field("utc_ns")?;
         let parsed = Self { action, reason, utc_ns };
         canonical(bytes, &parsed.encode())?;
@@ -205,6 +255,16 @@ fn unbase64(lines: &Lines<'_>, word: &str) -> Result<Vec<u8>, HoldsError> {
         return Ok(Vec::new());
     }
     STANDARD.decode(word).map_err(|_| lines.wrong("bytes are not base64"))
+}
+
+fn read_text(lines: &mut Lines<'_>, key: &'static str) -> Result<String, HoldsError> {
+    let value = lines.value(key)?;
+    lines.text(value)
+}
+
+/// Who agrees, or that nobody does yet.
+fn second(approver: Option<&Yes>) -> String {
+    approver.map_or_else(|| "nobody".to_owned(), yes)
 }
 
 /// A signature, or `-`, and a name.
@@ -266,6 +326,18 @@ mod tests {
                 order_seq: 9,
                 controls: 1 << 29,
                 expires_ns: 11,
+                actor: anna.clone(),
+                approver: Some(bo.clone()),
+            }),
+            request(ChangeAction::Hold {
+                case: "case 7".to_owned(),
+                named: [1, 0, 3],
+                between_ns: [-5, i64::MAX],
+                actor: anna.clone(),
+                approver: None,
+            }),
+            request(ChangeAction::Release {
+                case: "case 7".to_owned(),
                 actor: anna,
                 approver: Some(bo.clone()),
             }),

@@ -18,6 +18,8 @@ pub mod sim_state;
 
 pub use memory::MemStorage;
 
+use crate::tiers::Tiered;
+
 /// The file that the writer locks; always empty.
 pub const LOCK_FILE: &str = "lock";
 
@@ -87,6 +89,18 @@ pub trait Storage {
     /// Every file, by name.
     fn list(&self) -> Result<Vec<FileStat>, StorageError>;
 
+    /// The files below one directory, by name.
+    fn list_under(&self, directory: &str) -> Result<Vec<FileStat>, StorageError> {
+        let mut files = self.list()?;
+        files.retain(|f| f.name.strip_prefix(directory).is_some_and(|r| r.starts_with('/')));
+        Ok(files)
+    }
+
+    /// Whether no such file is there, and reading makes its bytes out of archived ones.
+    fn is_archived(&self, _name: &str) -> Result<bool, StorageError> {
+        Ok(false)
+    }
+
     /// Makes a file of these bytes, in the place of an old one. It can be found torn after a
     /// crash: for what can be made again.
     fn write_file(&mut self, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
@@ -118,9 +132,12 @@ pub trait Storage {
     }
 }
 
-/// A log in a directory.
+/// A log in a directory; what was archived is read out of its blocks.
+pub type FsStorage = Tiered<Directory>;
+
+/// The files of a directory, as they are.
 #[derive(Debug)]
-pub struct FsStorage {
+pub struct Directory {
     root: PathBuf,
     /// Handles of the files last written, newest last.
     open: Vec<(String, File)>,
@@ -135,6 +152,28 @@ pub struct FsStorage {
 impl FsStorage {
     /// The directory, which must exist.
     pub fn open(root: &Path) -> Result<Self, StorageError> {
+        Directory::open(root).map(Self::new)
+    }
+
+    /// A folder of secrets, which must exist: only its owner can read what is written to it.
+    pub fn private(root: &Path) -> Result<Self, StorageError> {
+        Ok(Self::new(Directory { mode: 0o600, ..Directory::open(root)? }))
+    }
+
+    /// The directory, made if it is not there.
+    pub fn create(root: &Path) -> Result<Self, StorageError> {
+        std::fs::create_dir_all(root).map_err(|e| io_error("create", "", e))?;
+        Self::open(root)
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.stored().root
+    }
+}
+
+impl Directory {
+    fn open(root: &Path) -> Result<Self, StorageError> {
         let is_dir = std::fs::metadata(root).map_err(|e| io_error("open", "", e))?.is_dir();
         if !is_dir {
             return Err(StorageError::Name { name: root.display().to_string() });
@@ -146,22 +185,6 @@ impl FsStorage {
             directories: BTreeSet::new(),
             mode: 0o666,
         })
-    }
-
-    /// A folder of secrets, which must exist: only its owner can read what is written to it.
-    pub fn private(root: &Path) -> Result<Self, StorageError> {
-        Ok(Self { mode: 0o600, ..Self::open(root)? })
-    }
-
-    /// The directory, made if it is not there.
-    pub fn create(root: &Path) -> Result<Self, StorageError> {
-        std::fs::create_dir_all(root).map_err(|e| io_error("create", "", e))?;
-        Self::open(root)
-    }
-
-    /// The directory.
-    pub fn path(&self) -> &Path {
-        &self.root
     }
 
     fn file_path(&self, name: &str) -> Result<PathBuf, StorageError> {
@@ -224,7 +247,7 @@ impl FsStorage {
     }
 }
 
-impl Storage for FsStorage {
+impl Storage for Directory {
     fn lock(&mut self) -> Result<(), StorageError> {
         if self.lock.is_some() {
             return Ok(());
@@ -317,32 +340,41 @@ impl Storage for FsStorage {
     }
 
     fn list(&self) -> Result<Vec<FileStat>, StorageError> {
-        let mut files = Vec::new();
-        let mut directories = vec![(self.root.clone(), String::new())];
-        while let Some((path, prefix)) = directories.pop() {
-            let entries = match std::fs::read_dir(&path) {
-                // A partial tile's directory may go while a live log is listed.
+        list_from(self.root.clone(), String::new())
+    }
+
+    fn list_under(&self, directory: &str) -> Result<Vec<FileStat>, StorageError> {
+        list_from(self.file_path(directory)?, format!("{directory}/"))
+    }
+}
+
+/// The files below a directory, which may be none.
+fn list_from(path: PathBuf, prefix: String) -> Result<Vec<FileStat>, StorageError> {
+    let mut files = Vec::new();
+    let mut directories = vec![(path, prefix)];
+    while let Some((path, prefix)) = directories.pop() {
+        let entries = match std::fs::read_dir(&path) {
+            // A partial tile's directory may go while a live log is listed.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            other => other.map_err(|e| io_error("list", &prefix, e))?,
+        };
+        for entry in entries {
+            let entry = entry.map_err(|e| io_error("list", &prefix, e))?;
+            let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+            let stat = match entry.path().symlink_metadata() {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-                other => other.map_err(|e| io_error("list", &prefix, e))?,
+                other => other.map_err(|e| io_error("list", &name, e))?,
             };
-            for entry in entries {
-                let entry = entry.map_err(|e| io_error("list", &prefix, e))?;
-                let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
-                let stat = match entry.path().symlink_metadata() {
-                    Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-                    other => other.map_err(|e| io_error("list", &name, e))?,
-                };
-                if stat.is_dir() {
-                    directories.push((entry.path(), format!("{name}/")));
-                } else {
-                    let regular = stat.is_file();
-                    files.push(FileStat { name, size_bytes: stat.len(), regular });
-                }
+            if stat.is_dir() {
+                directories.push((entry.path(), format!("{name}/")));
+            } else {
+                let regular = stat.is_file();
+                files.push(FileStat { name, size_bytes: stat.len(), regular });
             }
         }
-        files.sort_by(|a, b| a.name.cmp(&b.name));
-        Ok(files)
     }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(files)
 }
 
 /// Writes a whole file so that a crash leaves the old one or the new one: temporary file, sync,

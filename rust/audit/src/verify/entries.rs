@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use cwts_types::{Body, Decision, Entry, EntryType};
 
 use super::finding::{Finding, FindingKind, Findings, Stop, hex};
+use crate::cases::Cases;
 use crate::holds::HoldsFold;
 use crate::merkle::{CompactRange, Hash};
 
@@ -27,9 +28,13 @@ pub(super) struct EntryChecks {
     decided_version: u32,
     /// Kills so far; `None` once an entry did not fit or is lost.
     holds: Option<HoldsFold>,
+    /// Open cases; `None` likewise.
+    cases: Option<Cases>,
     /// Whether entries were lost: counts that span the loss are unknown.
     lost: bool,
     pub(super) genesis: Option<Box<cwts_types::Genesis>>,
+    /// The newest ARCHIVE of each run of entries.
+    pub(super) archives: BTreeMap<(u64, u64), cwts_types::Archive>,
     pub(super) counts: BTreeMap<&'static str, u64>,
     pub(super) last: Option<EntryType>,
     pub(super) undecided_at_recovery: u64,
@@ -70,7 +75,8 @@ impl Place<'_> {
 
 impl EntryChecks {
     pub(super) fn new() -> Self {
-        Self { holds: Some(HoldsFold::new()), ..Self::default() }
+        let (holds, cases) = (Some(HoldsFold::new()), Some(Cases::default()));
+        Self { holds, cases, ..Self::default() }
     }
 
     /// The holds, if every entry that makes them was sound.
@@ -83,6 +89,7 @@ impl EntryChecks {
         self.producers.clear();
         self.waiting.clear();
         self.holds = None;
+        self.cases = None;
         self.lost = true;
         self.last = None;
     }
@@ -123,6 +130,17 @@ impl EntryChecks {
                 place
                     .finding(FindingKind::GenesisDiffers)
                     .says("SCHEMA at 0 and GENESIS at 1, once", kind.name()),
+            )?;
+        }
+        // A case that does not follow changes nothing: the fold goes on.
+        let utc_ns = entry.header.utc_ns;
+        let cases = self.cases.as_mut().map(|cases| cases.apply(place.index, utc_ns, &entry.body));
+        if let Some(Err(error)) = cases {
+            findings.push(
+                place
+                    .finding(FindingKind::HoldBad)
+                    .says("a new case, or the end of an open one, by two people", error)
+                    .by("the HOLD and HOLD_RELEASE entries before it"),
             )?;
         }
         self.check_body(place, entry.body, before, findings)
@@ -190,6 +208,11 @@ impl EntryChecks {
                 // A crash between an order and its decision leaves the order undecided.
                 self.undecided_at_recovery += self.waiting.len() as u64;
                 self.waiting.clear();
+            }
+            Body::Archive(archive) => {
+                check_parent(place, archive.last, findings)?;
+                // A block that was made again is the one that counts.
+                self.archives.insert((archive.first, archive.last), archive);
             }
             Body::Genesis(genesis) => self.genesis = Some(Box::new(genesis)),
             body @ (Body::Register(_) | Body::Kill(_) | Body::Resume(_)) => {

@@ -3,6 +3,7 @@
 use cwts_types::Genesis;
 
 use super::Check;
+use super::archived::is_archived_name;
 use super::entries::EntryChecks;
 use super::finding::{Finding, FindingKind, Stop};
 use super::tiles::stored_root;
@@ -64,6 +65,7 @@ impl Check<'_> {
                 || parse_segment_name(&file.name).is_some()
                 || TileId::parse(&file.name).is_some()
                 || BundleId::parse(&file.name).is_some()
+                || is_archived_name(&file.name)
                 || KillRequest::is_path(&file.name)
                 || ChangeRequest::is_path(&file.name);
             if !known || !file.regular {

@@ -54,7 +54,9 @@ finding_kinds! {
         "The log says that it was closed, and what closing leaves is not all there."
     ConsentBad "CONSENT_BAD"
         "A change of limits or a resume lacks a signature that it needs, or has a wrong one."
+    HoldBad "HOLD_BAD" "A case is opened twice, closed when it is not open, or by one person."
     KillDiffers "KILL_DIFFERS" "A kill file is not what the log's holds make."
+    ArchiveDiffers "ARCHIVE_DIFFERS" "An archived block is not the one that was written or logged."
     FileMissing "FILE_MISSING" "A file that belongs to every log is not there."
     UnknownFile "UNKNOWN_FILE" "A file that belongs to no log."
 }

@@ -3,6 +3,7 @@
 //! Source: design note "audit", section 7. Nothing here writes or locks, so a live log and an
 //! auditor's copy are checked alike. A finding does not end the check.
 
+mod archived;
 mod bundles;
 mod entries;
 mod files;
@@ -137,6 +138,11 @@ impl<'s> Check<'s> {
 
     fn run(&mut self, level: Level) -> Result<(), Stop> {
         self.check_names()?;
+        if level > Level::Roots && !self.check_archived()? {
+            let what = "entries: an archived block is not what was written";
+            self.verdict.not_checked.push(what.to_owned());
+            return Ok(());
+        }
         let vkey = self.log_key()?;
         let kill = self.read_kill_files()?;
         // Before `checkpoint`, which a live log moves first.
@@ -193,6 +199,7 @@ impl<'s> Check<'s> {
 
         let last_file = segments.last().map_or("", |f| f.name.as_str());
         entries.finish(last_file, clean, &mut self.findings, &mut self.verdict.notes)?;
+        self.check_archive_entries(&entries.archives, clean)?;
         self.check_end(&walked_out, closed, clean)?;
         self.check_kill_files(&kill, entries.holds(), clean)?;
         self.check_genesis(&entries, vkey.as_ref(), walked_out.macs_checked)?;

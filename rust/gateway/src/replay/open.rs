@@ -14,11 +14,12 @@ use super::merge::InputDone;
 use super::mid::MidBooks;
 use super::rows::DecisionRows;
 use super::{Mapping, ReplayOptions};
+use crate::change::chunks;
 use crate::clock::Now;
 use crate::hex;
 use crate::log::LogTail;
 use crate::names::{names_of, parent_kind};
-use crate::start::{RETENTION_YEARS, SOFTWARE, chunks, first_entries, parse_limits};
+use crate::start::{RETENTION_YEARS, SOFTWARE, first_entries, parse_limits};
 use crate::{GatewayError, KeyStore};
 
 impl<'o> Fold<'o> {

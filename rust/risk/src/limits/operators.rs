@@ -20,6 +20,8 @@ pub enum Right {
     Override,
     /// Changing the committee.
     Epoch,
+    /// Opening and closing a case, for which entries are kept.
+    Hold,
 }
 
 impl Right {
@@ -29,7 +31,7 @@ impl Right {
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        let all = [Self::Halt, Self::Raise, Self::Resume, Self::Override, Self::Epoch];
+        let all = [Self::Halt, Self::Raise, Self::Resume, Self::Override, Self::Epoch, Self::Hold];
         all.into_iter().find(|right| right.name() == name)
     }
 }
@@ -120,7 +122,7 @@ pub fn is_plain(name: &str) -> bool {
 }
 
 /// All rights, by their words.
-pub const RIGHTS: &[&str] = &["halt", "raise", "resume", "override", "epoch"];
+pub const RIGHTS: &[&str] = &["halt", "raise", "resume", "override", "epoch", "hold"];
 /// What takes two keys.
 pub const FOUR_EYES: &[&str] = &["raise", "resume", "override"];
 
