@@ -66,30 +66,31 @@ impl KeyChain {
     /// The chain one epoch on; the old secret is erased with the old chain.
     #[must_use]
     pub fn evolved(&self) -> Self {
-        Self { epoch: self.epoch + 1, secret: self.expand(EVOLVE_INFO) }
+        let mut secret = Box::new(Zeroizing::new([0; 32]));
+        self.expand(EVOLVE_INFO, &mut secret);
+        Self { epoch: self.epoch + 1, secret }
     }
 
     /// This epoch's MAC, keyed and ready.
     pub fn frame_mac(&self) -> FrameMac {
-        let keyed = keyed(&self.expand(MAC_INFO));
+        let mut key = Zeroizing::new([0; 32]);
+        self.expand(MAC_INFO, &mut key);
+        let keyed = keyed(&key);
         scrub_stack();
         FrameMac { epoch: self.epoch, keyed }
     }
 
-    fn expand(&self, info: &[u8]) -> Box<Zeroizing<[u8; 32]>> {
-        let out = self.expand_on_stack(info);
+    fn expand(&self, info: &[u8], out: &mut [u8; 32]) {
+        self.expand_on_stack(info, out);
         scrub_stack();
-        out
     }
 
     #[inline(never)]
-    fn expand_on_stack(&self, info: &[u8]) -> Box<Zeroizing<[u8; 32]>> {
-        let mut out = Box::new(Zeroizing::new([0; 32]));
+    fn expand_on_stack(&self, info: &[u8], out: &mut [u8; 32]) {
         Hkdf::<Sha256>::from_prk(self.secret.as_slice())
             .expect("32 bytes are a pseudorandom key")
-            .expand(info, out.as_mut_slice())
+            .expand(info, out)
             .expect("32 bytes are one block of output");
-        out
     }
 }
 
@@ -237,8 +238,10 @@ mod tests {
             hex(chain.evolved().secret.as_slice()),
             "7421b7e91c2a6e7acff6fe6799d9cbc71d2bff616a23d9bfa76e69bfad976b25"
         );
+        let mut mac_key = [0; 32];
+        chain.expand(MAC_INFO, &mut mac_key);
         assert_eq!(
-            hex(chain.expand(MAC_INFO).as_slice()),
+            hex(&mac_key),
             "b7f2f9fb6f823eb8cd0392ad40e66c78b67295187b8d4cfdce19e7489d8a63c0"
         );
         assert_eq!(chain.evolved().epoch(), 1);
