@@ -51,7 +51,7 @@ pub struct Engine {
     pub(crate) ledgers: Option<crate::pnl::Ledgers>,
     pub(crate) has_trips: bool,
     /// Own orders by price, of nodes that refuse to meet them; derived.
-    pub(crate) crossing: BTreeMap<(u32, u32), crate::crossing::Prices>,
+    pub(crate) crossing: crate::crossing::Books,
     pub(crate) crosses: bool,
     /// Whether any of them cancels its own orders instead of refusing the new one.
     pub(crate) cancels_own: bool,
@@ -185,7 +185,7 @@ impl Engine {
             next_roll: 0,
             ledgers: None,
             has_trips: false,
-            crossing: BTreeMap::new(),
+            crossing: HashMap::default(),
             crosses: false,
             cancels_own: false,
             holdings: Vec::new(),
@@ -336,8 +336,10 @@ impl Engine {
         let mut node = Node::new(level, handle, Some(parent));
         limit_node(&self.file, &mut node, name);
         self.nodes.push(node);
-        self.limit_sums(self.nodes.len() - 1);
-        self.nodes.len() - 1
+        let index = self.nodes.len() - 1;
+        self.limit_sums(index);
+        self.find_books(index);
+        index
     }
 
     /// Puts a limits text in force: every line is compiled again, positions and windows stay.

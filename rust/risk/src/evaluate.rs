@@ -222,7 +222,8 @@ impl Engine {
         let mut kill = strategy.kill | instrument.kill;
         let session = self.sessions.get(strategy.session as usize);
         kill |= session.map_or(0, |session| session.kill);
-        let mut nodes_watch = limits.day_qty != i64::MAX;
+        // Own orders are looked for under parents with room, too.
+        let mut nodes_watch = self.crosses || limits.day_qty != i64::MAX;
         let mut at = Some(account.node);
         while let Some(index) = at {
             let node = &self.nodes[index];

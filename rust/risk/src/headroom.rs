@@ -121,7 +121,6 @@ fn has_room(node: &Node, total: i64, count: i64) -> bool {
         && node.missing == 0
         && node.sums.is_none()
         && caps.concentration_bps.is_none()
-        && caps.self_trade.is_none()
         && !tally.latched.iter().any(|latch| latch.is_shut())
         && counted(tally.open_orders, caps.open_orders.min(COUNT_MAX))
         && counted(tally.day_orders, caps.day_orders.min(COUNT_MAX))

@@ -168,6 +168,8 @@ pub(crate) struct Node {
     pub(crate) caps: Caps,
     pub(crate) tally: Tally,
     pub(crate) sums: Option<usize>,
+    /// Which node keeps the books of own orders: the topmost that has a rule on them; derived.
+    pub(crate) books: Option<usize>,
     pub(crate) peak: i64,
     pub(crate) peak_open: i64,
     pub(crate) missing: u32,
@@ -196,6 +198,7 @@ impl Node {
             caps: Caps::NONE,
             tally: Tally::default(),
             sums: None,
+            books: None,
             peak: 0,
             peak_open: 0,
             missing: 0,
