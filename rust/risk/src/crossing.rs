@@ -44,6 +44,11 @@ impl Book {
         self.best[side] = first.map_or(NOBODY[side], |((key, _), _)| rank(side, *key));
     }
 
+    /// The first price of a side; reading it brings its line near.
+    fn first(&self, side: usize) -> i64 {
+        self.sides[side].first_key_value().map_or(0, |((key, _), _)| *key)
+    }
+
     /// Whether an order of the other side at `reach` meets the best of `side`.
     #[inline]
     fn is_met(&self, side: usize, reach: i64) -> bool {
@@ -135,6 +140,14 @@ impl Engine {
     ) -> Option<&Book> {
         let book = self.crossing.get(&book_key(self.nodes[node].books?, instrument))?;
         book.is_met(usize::from(is_buy), reach).then_some(book)
+    }
+
+    /// The first price of the book that an order of an account would stand in.
+    #[inline]
+    pub(crate) fn first_of_book(&self, node: usize, order: &Order) -> i64 {
+        let Some(books) = self.nodes[node].books.filter(|_| self.crosses) else { return 0 };
+        let book = self.crossing.get(&book_key(books, order.instrument));
+        book.map_or(0, |book| book.first(usize::from(order.side != 1)))
     }
 
     /// The price of the node's own order in a book that one at `reach` would meet first.

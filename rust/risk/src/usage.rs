@@ -229,6 +229,10 @@ impl crate::tables::Node {
     /// The most of its credit that one instrument may take, if that is limited.
     pub(crate) fn concentration_max(&self) -> Option<i64> {
         let bps = self.caps.concentration_bps.filter(|_| self.credit != i64::MAX)?;
+        // Most products fit; a division of 128 bits costs more than all that is left here.
+        if let Some(product) = self.credit.checked_mul(bps) {
+            return Some(product / WHOLE_BPS);
+        }
         let most = i128::from(self.credit) * i128::from(bps) / i128::from(WHOLE_BPS);
         Some(i64::try_from(most).unwrap_or(i64::MAX))
     }

@@ -69,14 +69,15 @@ impl Window {
         self.live as u32
     }
 
-    /// The time at which the ring continues; reading it brings its line near.
+    /// The times where the ring continues and where it begins; reading brings their lines near.
     #[inline]
-    pub(crate) fn next_slot(&self) -> u64 {
+    pub(crate) fn ends(&self) -> u64 {
         let at = self.head + self.live;
         self.ring
             .get(if at >= self.ring.len() { at - self.ring.len() } else { at })
             .copied()
             .unwrap_or(0)
+            ^ self.ring.get(self.head).copied().unwrap_or(0)
     }
 
     /// Remembers a message at `t`; the oldest goes when the ring is full.
@@ -159,6 +160,13 @@ impl Sums {
         }
     }
 
+    /// Times of the oldest row and of the newest; reading them brings their lines near.
+    #[inline]
+    pub(crate) fn ends(&self) -> u64 {
+        let end = |row: Option<&(u64, i64)>| row.map_or(0, |row| row.0);
+        end(self.rows.front()) ^ end(self.rows.back())
+    }
+
     /// The same acceptances under another bound; a longer window knows no more than the old one.
     pub(crate) fn with_bound(&self, max: i64, window_ns: u64) -> Self {
         Self { max, window_ns, ..self.clone() }
@@ -192,6 +200,12 @@ impl Accepted {
         if self.rows.len() < ACCEPTED_MAX {
             self.rows.push_back((t, px, qty, side));
         }
+    }
+
+    /// The time of the oldest row; reading it brings its line near.
+    #[inline]
+    pub(crate) fn oldest(&self) -> u64 {
+        self.rows.front().map_or(0, |row| row.0)
     }
 
     /// Whether the ring has no room: then nobody can say that an order is no duplicate.

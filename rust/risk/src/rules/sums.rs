@@ -175,6 +175,10 @@ impl Engine {
 
 /// Margin on an amount, rounded up.
 pub(crate) fn margin(amount: i64, bps: i64) -> i64 {
+    // Most products fit; a division of 128 bits costs more than the rest of the rule.
+    if let Some(parts) = amount.checked_mul(bps).and_then(|p| p.checked_add(WHOLE_BPS - 1)) {
+        return parts.div_euclid(WHOLE_BPS);
+    }
     let parts = i128::from(amount) * i128::from(bps);
     let up = (parts + i128::from(WHOLE_BPS) - 1).div_euclid(i128::from(WHOLE_BPS));
     i64::try_from(up).unwrap_or(i64::MAX)
