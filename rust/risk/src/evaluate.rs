@@ -343,7 +343,7 @@ pub(crate) fn shape(order: &Order, nonpositive: bool) -> Option<Shape> {
 
 /// Lot, tick and collar of one order; for many the columns say the same.
 #[inline]
-fn lot_tick_collar(order: &Order, line: &InstrumentLine, is_priced: bool) -> u64 {
+pub(crate) fn lot_tick_collar(order: &Order, line: &InstrumentLine, is_priced: bool) -> u64 {
     let mut found = Reasons::NONE;
     let odd_lot = order.flags & order_flag::ODD_LOT != 0;
     let in_lots = line.lot.is_none_or(|lot| lot.divides(order.qty.unsigned_abs()));

@@ -202,6 +202,11 @@ impl Accepted {
         }
     }
 
+    /// Rows that are remembered, however old.
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     /// The time of the oldest row; reading it brings its line near.
     #[inline]
     pub(crate) fn oldest(&self) -> u64 {
@@ -216,7 +221,7 @@ impl Accepted {
 }
 
 /// Accepted orders of one account in one instrument within one duplicate window.
-const ACCEPTED_MAX: usize = 65_536;
+pub(crate) const ACCEPTED_MAX: usize = 65_536;
 
 #[cfg(test)]
 mod tests {
