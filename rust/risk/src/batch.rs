@@ -137,8 +137,7 @@ impl Engine {
         let mut read = 0;
         for (order, hint) in orders.iter().zip(hints.iter()) {
             if let Some(index) = hint.holding.map(|index| index as usize) {
-                let (holding, limits) = (&self.holdings[index], &self.holding_limits[index]);
-                read ^= holding.pos ^ holding.margin ^ limits.long ^ i64::from(limits.missing);
+                read ^= self.holdings[index].lines();
             }
             if let Some(Some(line)) = self.instruments.get(order.instrument as usize) {
                 read ^= line.first_lines();
@@ -148,10 +147,7 @@ impl Engine {
                 read ^= self.nodes[line.node].first_lines();
             }
         }
-        for (order, hint) in orders.iter().zip(hints) {
-            if let Some(index) = hint.holding {
-                read ^= self.holdings[index as usize].accepted.oldest() as i64;
-            }
+        for order in orders {
             if let Some(Some(line)) = self.instruments.get(order.instrument as usize) {
                 if let Some(rate) = line.rate {
                     read ^= self.windows[rate].ends() as i64;

@@ -6,7 +6,7 @@ use cwts_types::{Control, Entry, Level, Register, RegisterKind};
 use rustc_hash::FxBuildHasher;
 
 use crate::counters::Counters;
-use crate::holding::{Holding, HoldingLimits};
+use crate::holding::Holding;
 use crate::ids::{IdMap, IdSet};
 use crate::limits::LimitsFile;
 use crate::registry::Registry;
@@ -56,7 +56,6 @@ pub struct Engine {
     /// Whether any of them cancels its own orders instead of refusing the new one.
     pub(crate) cancels_own: bool,
     pub(crate) holdings: Vec<Holding>,
-    pub(crate) holding_limits: Vec<HoldingLimits>,
     pub(crate) holding_index: HashMap<u64, u32, FxBuildHasher>,
     pub(crate) working: IdMap<Working>,
     /// Replace order id -> the order that it changes.
@@ -189,7 +188,6 @@ impl Engine {
             crosses: false,
             cancels_own: false,
             holdings: Vec::new(),
-            holding_limits: Vec::new(),
             holding_index: HashMap::default(),
             working: IdMap::default(),
             replaces: IdMap::default(),
@@ -394,7 +392,8 @@ impl Engine {
         (0..self.nodes.len()).for_each(|index| self.limit_sums(index));
         for index in 0..self.holdings.len() {
             let key = self.holdings[index].key;
-            self.holding_limits[index] = self.limits_of_holding((key >> 32) as u32, key as u32);
+            let limits = self.limits_of_holding((key >> 32) as u32, key as u32);
+            self.holdings[index].limits = limits;
         }
         self.next_roll = if self.next_roll == 0 { 0 } else { self.roll_after(self.last_ts) };
         self.recount_margins();

@@ -301,7 +301,8 @@ impl Engine {
 
     #[inline]
     fn holding_at(&self, index: u32) -> (Option<&Holding>, HoldingLimits) {
-        (Some(&self.holdings[index as usize]), self.holding_limits[index as usize])
+        let holding = &self.holdings[index as usize];
+        (Some(holding), holding.limits)
     }
 
     pub(crate) fn kill_mask(&self, lines: &Lines<'_>) -> u8 {

@@ -202,8 +202,8 @@ impl<'e> Ahead<'e> {
         }
         let mut rows = 0;
         if let Some(index) = engine.known_holding(order) {
-            let (holding, limits) =
-                (&engine.holdings[index as usize], &engine.holding_limits[index as usize]);
+            let holding = &engine.holdings[index as usize];
+            let limits = &holding.limits;
             if look && holding.pos != 0 {
                 // Whether it reduces depends on what works by then.
                 return None;

@@ -190,7 +190,8 @@ impl Engine {
 
     /// What one account uses of its limits in one instrument, and its nodes' of their credit there.
     pub(crate) fn holding_uses(&self, index: usize, to: &mut impl FnMut(Use)) {
-        let (holding, limits) = (&self.holdings[index], &self.holding_limits[index]);
+        let holding = &self.holdings[index];
+        let limits = &holding.limits;
         let (account, instrument) = ((holding.key >> 32) as usize, holding.key as u32);
         let mut give = |control, level, place, used, max, peak| {
             if let Some(row) = row_at(control, level).filter(|_| max != i64::MAX) {
