@@ -14,9 +14,10 @@ use rustc_hash::FxBuildHasher;
 
 use crate::batch::Block;
 use crate::engine::Engine;
-use crate::evaluate::{Lines, Shape, limit_px, lot_tick_collar, priced, shape};
+use crate::evaluate::{limit_px, lot_tick_collar, priced, shape};
 use crate::headroom::has_room;
-use crate::holding::holding_key;
+use crate::holding::{Holding, holding_key};
+use crate::tables::AccountLine;
 use crate::window::ACCEPTED_MAX;
 
 impl Engine {
@@ -70,20 +71,11 @@ impl Engine {
                 return None;
             }
             last = order.order_id;
-            looks.push(match self.lines(&order).zip(self.shape_of(&order)) {
-                Some((lines, shape)) => ahead.take(&order, ts, shape, &lines)?,
-                // What has no shape or owner is refused for that, and adds nothing.
-                None => true,
-            });
+            looks.push(ahead.take(&order, ts)?);
         }
         let ids = self.day_ids.len().saturating_add(looks.len()) as u64;
         let has_ids = self.file.duplicate_ids.is_none_or(|max| ids <= max);
         (has_ids && ahead.fits() && ahead.are_distinct(orders)).then_some(looks)
-    }
-
-    fn shape_of(&self, order: &Order) -> Option<Shape> {
-        let line = self.instruments.get(order.instrument as usize)?.as_ref()?;
-        shape(order, line.nonpositive)
     }
 }
 
@@ -98,7 +90,7 @@ struct Ahead<'e> {
     dense: usize,
 }
 
-/// What an account adds.
+/// What an account adds, and what its line says: that of most orders stands in this place alone.
 #[derive(Debug, Clone, Default)]
 #[repr(align(64))]
 struct Load {
@@ -108,8 +100,14 @@ struct Load {
     room: [i64; 3],
     n: i64,
     count: u32,
-    is_dense: bool,
+    /// Index of its window; `NO_RATE` = none.
+    rate: u32,
+    max_qty: i64,
+    max_n: i64,
+    /// Equal orders; begun if somebody counts them.
     recent: Slots,
+    is_dense: bool,
+    needs_look: bool,
 }
 
 /// Messages of the stretch of time under way and of the one before it, each a window long: no
@@ -117,22 +115,26 @@ struct Load {
 #[derive(Debug, Clone, Copy, Default)]
 struct Slots {
     start: u64,
+    window_ns: u64,
     before: u32,
     now: u32,
+    max: u32,
     is_begun: bool,
 }
 
 impl Slots {
-    /// Counts a message at `t`; gives how many before it can lie in its window. `known`: what the
-    /// window has from before the first.
+    /// From `t` on; `known`: what the window has from before.
+    fn begin(t: u64, window_ns: u64, max: u32, known: u32) -> Self {
+        Self { start: t, window_ns, before: known, now: 0, max, is_begun: true }
+    }
+
+    /// Counts a message at `t`; gives how many before it can lie in its window.
     #[inline]
-    fn push(&mut self, t: u64, window_ns: u64, known: u32) -> u32 {
+    fn push(&mut self, t: u64) -> u32 {
         let since = t - self.start;
-        if !self.is_begun {
-            *self = Self { start: t, before: known, now: 0, is_begun: true };
-        } else if since >= window_ns {
-            let before = if since - window_ns >= window_ns { 0 } else { self.now };
-            *self = Self { start: t, before, now: 0, is_begun: true };
+        if since >= self.window_ns {
+            self.before = if since - self.window_ns >= self.window_ns { 0 } else { self.now };
+            (self.start, self.now) = (t, 0);
         }
         let in_window = self.before.saturating_add(self.now);
         self.now += 1;
@@ -153,89 +155,75 @@ impl<'e> Ahead<'e> {
     /// Adds an order; whether it needs a look of its own. `None` if a limit may be reached, or a
     /// rule looks at more than sums.
     #[inline]
-    fn take(&mut self, order: &Order, ts: u64, shape: Shape, lines: &Lines<'_>) -> Option<bool> {
-        let Lines { instrument, account, strategy } = lines;
-        if strategy.watch
-            || account.cash != i64::MAX
-            || !account.limits.instrument.is_empty()
-            || instrument.watch && instrument.rules.reg_sho
-        {
+    fn take(&mut self, order: &Order, ts: u64) -> Option<bool> {
+        let engine = self.engine;
+        let line = engine.instruments.get(order.instrument as usize).and_then(Option::as_ref);
+        let strategy = engine.strategies.get(order.strategy as usize).and_then(Option::as_ref);
+        let load = self.accounts.get_mut(order.account as usize);
+        let (Some(line), Some(strategy), Some(load)) = (line, strategy, load) else {
+            // What has no owner or shape is refused for that, and adds nothing.
+            return Some(true);
+        };
+        let Some(shape) = shape(order, line.nonpositive) else { return Some(true) };
+        if load.count == 0 {
+            let account = engine.accounts.get(order.account as usize).and_then(Option::as_ref);
+            let Some(account) = account else { return Some(true) };
+            *load = first_load(engine, account, order, ts)?;
+        }
+        if strategy.watch || line.watch && line.rules.reg_sho {
             return None;
         }
-        let engine = self.engine;
-        let px_abs = priced(order, shape.order_type, instrument);
-        let n = instrument.notional.micros(px_abs, order.qty.unsigned_abs())?;
+        let px_abs = priced(order, shape.order_type, line);
+        let n = line.notional.micros(px_abs, order.qty.unsigned_abs())?;
         let is_priced = limit_px(order, shape.order_type).is_some();
-        let is_stale = instrument.has_reference && ts > instrument.fresh_until;
-        let lifted = instrument.allow_missing || !instrument.has_collar;
-        let is_missing = !instrument.has_reference && !(is_priced && lifted);
-        let look = order.qty > instrument.max_qty.min(account.max_qty).min(strategy.max_qty)
-            || n > instrument.max_n.min(account.max_n).min(strategy.max_n)
+        let is_stale = line.has_reference && ts > line.fresh_until;
+        let may_lack = is_priced && (line.allow_missing || !line.has_collar);
+        let look = order.qty > line.max_qty.min(load.max_qty).min(strategy.max_qty)
+            || n > line.max_n.min(load.max_n).min(strategy.max_n)
             || is_stale
-            || is_missing
-            || Reasons(lot_tick_collar(order, instrument, is_priced)) != Reasons::NONE
-            || instrument.restricted
-            || instrument.missing | account.missing != 0
-            || instrument.kill | strategy.kill != 0
-            || instrument.watch
+            || !(line.has_reference || may_lack)
+            || Reasons(lot_tick_collar(order, line, is_priced)) != Reasons::NONE
+            || line.restricted
+            || line.missing != 0
+            || load.needs_look
+            || line.kill | strategy.kill != 0
+            || line.watch
             || engine.venue_watch
             || order.flags & order_flag::REDUCE_ONLY != 0;
 
-        let venue_rate = engine.venues.get(instrument.venue as usize).and_then(|v| v.rate);
-        let rates = [account.rate, strategy.rate, instrument.rate, venue_rate];
-        for rate in rates.into_iter().flatten() {
-            let window = &engine.windows[rate];
-            let count = self.rates[rate].push(ts, window.window_ns, window.count_max());
-            if count >= window.max {
-                return None;
-            }
-        }
-
-        let load = &mut self.accounts[order.account as usize];
-        if load.count == 0 {
-            // No row names an instrument, so this one's limits are those of all.
-            let limits = engine.limits_of_holding(order.account, order.instrument);
-            if limits.missing {
-                return None;
-            }
-            load.room = [limits.long, limits.short, limits.day_qty];
-        }
         let mut rows = 0;
         if let Some(index) = engine.known_holding(order) {
             let holding = &engine.holdings[index as usize];
-            let limits = &holding.limits;
             if look && holding.pos != 0 {
                 // Whether it reduces depends on what works by then.
                 return None;
             }
-            let [buys, sells] = holding.work;
-            let used = [
-                holding.pos.checked_add(buys)?,
-                sells.checked_sub(holding.pos)?,
-                holding.day_qty.checked_add(buys)?.checked_add(sells)?,
-            ];
-            let most = [limits.long, limits.short, limits.day_qty];
-            for (room, (most, used)) in load.room.iter_mut().zip(most.into_iter().zip(used)) {
-                *room = (*room).min(most.saturating_sub(used));
-            }
+            load.meet(holding)?;
             rows = holding.accepted.len() as u32;
         }
         let side = usize::from(!shape.side.is_buy());
         load.qty[side] = load.qty[side].checked_add(order.qty)?;
         load.n = load.n.checked_add(n)?;
         load.count += 1;
-        if let Some(rule) = account.duplicates {
-            let recent = load.recent.push(ts, rule.window_ns, 0).saturating_add(rows);
-            if recent as usize >= ACCEPTED_MAX {
+        if load.recent.is_begun {
+            let recent = load.recent.push(ts).saturating_add(rows);
+            if recent as usize >= ACCEPTED_MAX || recent >= load.recent.max && rows != 0 {
                 return None;
             }
-            if recent >= rule.max {
-                if rows != 0 || rule.max == 0 {
-                    return None;
-                }
-                load.is_dense = true;
-            }
+            load.is_dense |= recent >= load.recent.max;
             self.dense += usize::from(load.is_dense);
+        }
+        let own = (load.rate != NO_RATE).then_some(load.rate as usize);
+        let venue_rate = engine.venues.get(line.venue as usize).and_then(|v| v.rate);
+        for rate in [own, strategy.rate, line.rate, venue_rate].into_iter().flatten() {
+            let slots = &mut self.rates[rate];
+            if !slots.is_begun {
+                let window = &engine.windows[rate];
+                *slots = Slots::begin(ts, window.window_ns, window.max, window.count_max());
+            }
+            if slots.push(ts) >= slots.max {
+                return None;
+            }
         }
         Some(look)
     }
@@ -285,6 +273,44 @@ impl<'e> Ahead<'e> {
     }
 }
 
+impl Load {
+    /// Takes in what a holding of the account has used.
+    fn meet(&mut self, holding: &Holding) -> Option<()> {
+        let [buys, sells] = holding.work;
+        let used = [
+            holding.pos.checked_add(buys)?,
+            sells.checked_sub(holding.pos)?,
+            holding.day_qty.checked_add(buys)?.checked_add(sells)?,
+        ];
+        let most = [holding.limits.long, holding.limits.short, holding.limits.day_qty];
+        for (room, (most, used)) in self.room.iter_mut().zip(most.into_iter().zip(used)) {
+            *room = (*room).min(most.saturating_sub(used));
+        }
+        Some(())
+    }
+}
+
+/// What the line of an account says, before its first order. `None` if it has a rule that looks at
+/// more than sums.
+fn first_load(engine: &Engine, account: &AccountLine, order: &Order, ts: u64) -> Option<Load> {
+    // No row names an instrument, so this one's limits are those of all.
+    let limits = engine.limits_of_holding(order.account, order.instrument);
+    let is_plain = account.cash == i64::MAX && account.limits.instrument.is_empty();
+    if !is_plain || limits.missing || account.duplicates.is_some_and(|rule| rule.max == 0) {
+        return None;
+    }
+    let recent = account.duplicates.map(|rule| Slots::begin(ts, rule.window_ns, rule.max, 0));
+    Some(Load {
+        room: [limits.long, limits.short, limits.day_qty],
+        rate: account.rate.map_or(NO_RATE, |rate| rate as u32),
+        max_qty: account.max_qty,
+        max_n: account.max_n,
+        recent: recent.unwrap_or_default(),
+        needs_look: account.missing != 0,
+        ..Load::default()
+    })
+}
+
 impl Engine {
     /// The index of an order's holding.
     #[inline]
@@ -293,3 +319,5 @@ impl Engine {
         self.holding_index.get(&key).copied()
     }
 }
+
+const NO_RATE: u32 = u32::MAX;

@@ -191,6 +191,7 @@ pub(crate) struct Accepted {
     /// Whether there is a newest one: the four fields above.
     is_any: bool,
     /// Those before it, oldest first.
+    #[expect(clippy::box_collection, reason = "a word for those that hardly anybody has")]
     older: Option<Box<std::collections::VecDeque<Row>>>,
 }
 
