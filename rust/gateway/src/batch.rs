@@ -1,6 +1,6 @@
 //! The live gateway's calls beside one order: a look at requests, and batches.
 
-use cwts_risk::{AHEAD, Block, Outcome};
+use cwts_risk::{AHEAD, Outcome};
 use cwts_types::{Decision, Order, ReleaseMode, Verdict};
 
 use crate::GatewayError;
@@ -31,24 +31,33 @@ impl Gateway {
     /// # Errors
     /// The log has failed.
     pub fn check_batch(&mut self, orders: &[Order]) -> Result<Vec<Decision>, GatewayError> {
+        let mut out = Vec::with_capacity(orders.len());
+        self.check_each(orders.iter().copied(), |decision| out.push(decision))?;
+        Ok(out)
+    }
+
+    /// [`Gateway::check_batch`] of orders from anywhere; they are gone through twice.
+    ///
+    /// # Errors
+    /// The log has failed.
+    pub fn check_each(
+        &mut self,
+        orders: impl Iterator<Item = Order> + Clone,
+        each: impl FnMut(Decision),
+    ) -> Result<(), GatewayError> {
         self.attend()?;
         let now = self.clock.now();
-        let mut engine = self.engine.clone();
-        let complete = |(k, order): (usize, &Order)| {
-            let id = self.next_order_id.saturating_add(k as u64);
+        let first = self.next_order_id;
+        let complete = move |(k, order): (usize, Order)| {
+            let id = first.saturating_add(k as u64);
             Order {
                 ts: if order.ts == 0 { now.utc_ns } else { order.ts },
                 order_id: if order.order_id == 0 { id } else { order.order_id },
-                ..*order
+                ..order
             }
         };
-        let orders: Vec<Order> = orders.iter().enumerate().map(complete).collect();
-        let mut out = Vec::with_capacity(orders.len());
-        engine.decide_batch(&orders, &mut Block::new(), false, |_, outcome| {
-            out.push(outcome.decision);
-            true
-        });
-        Ok(out)
+        self.engine.check_batch(orders.enumerate().map(complete), each);
+        Ok(())
     }
 
     /// Submits orders in order; each waits for room in the log instead of being refused.

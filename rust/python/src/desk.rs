@@ -111,21 +111,30 @@ pub(crate) fn names(order: &Order) -> OrderNames {
     }
 }
 
+/// Whole records out of a buffer, as their bytes.
+pub(crate) fn bytes_of(py: Python<'_>, records: &PyBuffer<u8>) -> Result<Vec<u8>, Error> {
+    if !records.is_c_contiguous() {
+        return Err(PyTypeError::new_err("records: must be contiguous").into());
+    }
+    let bytes = records.to_vec(py)?;
+    if !bytes.len().is_multiple_of(ORDER_BYTES) {
+        let why = format!("records: {} bytes are no multiple of {ORDER_BYTES}", bytes.len());
+        return Err(PyValueError::new_err(why).into());
+    }
+    Ok(bytes)
+}
+
+/// The orders of whole records.
+pub(crate) fn orders_in(bytes: &[u8]) -> impl ExactSizeIterator<Item = cwts_types::Order> + Clone {
+    bytes.as_chunks::<ORDER_BYTES>().0.iter().map(cwts_types::Order::from_bytes)
+}
+
 /// Records out of a buffer of bytes.
 pub(crate) fn records_of(
     py: Python<'_>,
     records: &PyBuffer<u8>,
 ) -> Result<Vec<cwts_types::Order>, Error> {
-    if !records.is_c_contiguous() {
-        return Err(PyTypeError::new_err("records: must be contiguous").into());
-    }
-    let bytes = records.to_vec(py)?;
-    let (whole, rest) = bytes.as_chunks::<ORDER_BYTES>();
-    if !rest.is_empty() {
-        let why = format!("records: {} bytes are no multiple of {ORDER_BYTES}", bytes.len());
-        return Err(PyValueError::new_err(why).into());
-    }
-    Ok(whole.iter().map(cwts_types::Order::from_bytes).collect())
+    Ok(orders_in(&bytes_of(py, records)?).collect())
 }
 
 /// Why a gateway answers nothing any more.

@@ -20,7 +20,7 @@ use serde_json::json;
 
 use crate::convert::to_py;
 use crate::decision::{Decision, OrderNames};
-use crate::desk::{Inner, lock, names, records_of};
+use crate::desk::{Inner, bytes_of, lock, names, orders_in, records_of};
 use crate::error::Error;
 use crate::order::Order;
 use crate::producer::{IntakeHost, Producer};
@@ -154,8 +154,8 @@ impl Gateway {
         py: Python<'py>,
         records: PyBuffer<u8>,
     ) -> Result<Bound<'py, PyByteArray>, Error> {
-        let orders = records_of(py, &records)?;
-        self.check_all(py, orders)
+        let bytes = bytes_of(py, &records)?;
+        self.check_all(py, orders_in(&bytes))
     }
 
     /// Submits records in order.
@@ -175,7 +175,7 @@ impl Gateway {
         table: PyTable,
     ) -> Result<Bound<'py, PyByteArray>, Error> {
         let orders = self.orders_of(table)?;
-        self.check_all(py, orders)
+        self.check_all(py, orders.iter().copied())
     }
 
     /// [`Gateway::submit_batch`] of an Arrow table.
@@ -433,19 +433,21 @@ impl Gateway {
     fn check_all<'py>(
         &self,
         py: Python<'py>,
-        orders: Vec<cwts_types::Order>,
+        orders: impl ExactSizeIterator<Item = cwts_types::Order> + Clone + Send,
     ) -> Result<Bound<'py, PyByteArray>, Error> {
-        let out = py.detach(|| -> Result<Vec<u8>, GatewayError> {
-            let mut inner = self.lock()?;
-            let decisions = inner.core()?.check_batch(&orders)?;
-            drop(inner);
-            let mut out = Vec::with_capacity(decisions.len() * DECISION_BYTES);
-            for decision in &decisions {
-                out.extend_from_slice(&decision.to_bytes());
-            }
-            Ok(out)
-        })?;
-        Ok(PyByteArray::new(py, &out))
+        let len = orders.len() * DECISION_BYTES;
+        // Written where Python will read it: a million decisions are 64 MB.
+        Ok(PyByteArray::new_with(py, len, |out| {
+            py.detach(|| -> Result<(), GatewayError> {
+                let mut records = out.as_chunks_mut::<DECISION_BYTES>().0.iter_mut();
+                self.lock()?.core()?.check_each(orders, |decision| {
+                    if let Some(record) = records.next() {
+                        *record = decision.to_bytes();
+                    }
+                })
+            })
+            .map_err(|error| Error::from(error).into())
+        })?)
     }
 
     fn submit_all<'py>(

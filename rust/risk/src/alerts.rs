@@ -151,8 +151,8 @@ impl Engine {
         }
         let key = crate::holding::holding_key(moved.account, moved.instrument);
         if let Some(index) = self.holding_index.get(&key) {
-            let (holding, limits) =
-                (&self.holdings[*index as usize], &self.holding_limits[*index as usize]);
+            let holding = &self.holdings[*index as usize];
+            let limits = &holding.limits;
             let (level, scope) = (Level::AccountInstrument, moved.account);
             let long = (holding.pos.saturating_add(holding.work[0]), limits.long);
             let short =

@@ -133,20 +133,37 @@ impl Engine {
             let key = holding_key(order.account, order.instrument);
             hint.holding = self.holding_index.get(&key).copied();
         }
+        // What each order needs for itself; then what that points at.
         let mut read = 0;
-        for (order, hint) in orders.iter().zip(hints) {
+        for (order, hint) in orders.iter().zip(hints.iter()) {
             if let Some(index) = hint.holding.map(|index| index as usize) {
-                read ^= self.holdings[index].pos ^ self.holding_limits[index].long;
+                read ^= self.holdings[index].lines();
             }
             if let Some(Some(line)) = self.instruments.get(order.instrument as usize) {
-                read ^= line.max_qty ^ line.lo ^ i64::from(line.missing);
+                read ^= line.first_lines();
             }
             if let Some(Some(line)) = self.accounts.get(order.account as usize) {
-                let node = &self.nodes[line.node];
-                read ^= line.max_qty ^ node.open ^ node.caps.net;
+                read ^= line.max_qty ^ i64::from(line.missing);
+                read ^= self.nodes[line.node].first_lines();
+            }
+        }
+        for order in orders {
+            if let Some(Some(line)) = self.instruments.get(order.instrument as usize) {
                 if let Some(rate) = line.rate {
-                    read ^= self.windows[rate].next_slot() as i64;
+                    read ^= self.windows[rate].ends() as i64;
                 }
+                if line.watch {
+                    read ^= line.rules.min_n ^ line.market.oldest_move();
+                }
+            }
+            if let Some(Some(line)) = self.accounts.get(order.account as usize) {
+                if let Some(rate) = line.rate {
+                    read ^= self.windows[rate].ends() as i64;
+                }
+                if let Some(sums) = self.nodes[line.node].sums {
+                    read ^= self.sums[sums].ends() as i64;
+                }
+                read ^= self.first_of_book(line.node, order);
             }
         }
         black_box(read);

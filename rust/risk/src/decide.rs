@@ -33,7 +33,7 @@ impl Engine {
         self.check_at(order, ts)
     }
 
-    fn check_at(&self, order: &Order, ts: u64) -> Outcome {
+    pub(crate) fn check_at(&self, order: &Order, ts: u64) -> Outcome {
         match order.order_kind() {
             Some(OrderKind::Cancel | OrderKind::MassCancel) => {
                 self.cancel_outcome(order, self.resolve(order.ref_id).is_some())
@@ -163,7 +163,7 @@ impl Engine {
         found
     }
 
-    fn blank(&self, order: &Order, verdict: Verdict) -> Decision {
+    pub(crate) fn blank(&self, order: &Order, verdict: Verdict) -> Decision {
         Decision {
             // A record can hold any number; the log gives real ones.
             seq: order.seq.wrapping_add(1),

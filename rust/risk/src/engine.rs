@@ -6,7 +6,7 @@ use cwts_types::{Control, Entry, Level, Register, RegisterKind};
 use rustc_hash::FxBuildHasher;
 
 use crate::counters::Counters;
-use crate::holding::{Holding, HoldingLimits};
+use crate::holding::Holding;
 use crate::ids::{IdMap, IdSet};
 use crate::limits::LimitsFile;
 use crate::registry::Registry;
@@ -51,12 +51,11 @@ pub struct Engine {
     pub(crate) ledgers: Option<crate::pnl::Ledgers>,
     pub(crate) has_trips: bool,
     /// Own orders by price, of nodes that refuse to meet them; derived.
-    pub(crate) crossing: BTreeMap<(u32, u32), crate::crossing::Prices>,
+    pub(crate) crossing: crate::crossing::Books,
     pub(crate) crosses: bool,
     /// Whether any of them cancels its own orders instead of refusing the new one.
     pub(crate) cancels_own: bool,
     pub(crate) holdings: Vec<Holding>,
-    pub(crate) holding_limits: Vec<HoldingLimits>,
     pub(crate) holding_index: HashMap<u64, u32, FxBuildHasher>,
     pub(crate) working: IdMap<Working>,
     /// Replace order id -> the order that it changes.
@@ -185,11 +184,10 @@ impl Engine {
             next_roll: 0,
             ledgers: None,
             has_trips: false,
-            crossing: BTreeMap::new(),
+            crossing: HashMap::default(),
             crosses: false,
             cancels_own: false,
             holdings: Vec::new(),
-            holding_limits: Vec::new(),
             holding_index: HashMap::default(),
             working: IdMap::default(),
             replaces: IdMap::default(),
@@ -336,8 +334,10 @@ impl Engine {
         let mut node = Node::new(level, handle, Some(parent));
         limit_node(&self.file, &mut node, name);
         self.nodes.push(node);
-        self.limit_sums(self.nodes.len() - 1);
-        self.nodes.len() - 1
+        let index = self.nodes.len() - 1;
+        self.limit_sums(index);
+        self.find_books(index);
+        index
     }
 
     /// Puts a limits text in force: every line is compiled again, positions and windows stay.
@@ -392,7 +392,8 @@ impl Engine {
         (0..self.nodes.len()).for_each(|index| self.limit_sums(index));
         for index in 0..self.holdings.len() {
             let key = self.holdings[index].key;
-            self.holding_limits[index] = self.limits_of_holding((key >> 32) as u32, key as u32);
+            let limits = self.limits_of_holding((key >> 32) as u32, key as u32);
+            self.holdings[index].limits = limits;
         }
         self.next_roll = if self.next_roll == 0 { 0 } else { self.roll_after(self.last_ts) };
         self.recount_margins();

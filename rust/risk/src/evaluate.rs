@@ -222,7 +222,8 @@ impl Engine {
         let mut kill = strategy.kill | instrument.kill;
         let session = self.sessions.get(strategy.session as usize);
         kill |= session.map_or(0, |session| session.kill);
-        let mut nodes_watch = limits.day_qty != i64::MAX;
+        // Own orders are looked for under parents with room, too.
+        let mut nodes_watch = self.crosses || limits.day_qty != i64::MAX;
         let mut at = Some(account.node);
         while let Some(index) = at {
             let node = &self.nodes[index];
@@ -300,7 +301,8 @@ impl Engine {
 
     #[inline]
     fn holding_at(&self, index: u32) -> (Option<&Holding>, HoldingLimits) {
-        (Some(&self.holdings[index as usize]), self.holding_limits[index as usize])
+        let holding = &self.holdings[index as usize];
+        (Some(holding), holding.limits)
     }
 
     pub(crate) fn kill_mask(&self, lines: &Lines<'_>) -> u8 {
@@ -342,7 +344,7 @@ pub(crate) fn shape(order: &Order, nonpositive: bool) -> Option<Shape> {
 
 /// Lot, tick and collar of one order; for many the columns say the same.
 #[inline]
-fn lot_tick_collar(order: &Order, line: &InstrumentLine, is_priced: bool) -> u64 {
+pub(crate) fn lot_tick_collar(order: &Order, line: &InstrumentLine, is_priced: bool) -> u64 {
     let mut found = Reasons::NONE;
     let odd_lot = order.flags & order_flag::ODD_LOT != 0;
     let in_lots = line.lot.is_none_or(|lot| lot.divides(order.qty.unsigned_abs()));

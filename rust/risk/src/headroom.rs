@@ -111,7 +111,7 @@ impl Engine {
 }
 
 /// Whether none of `count` orders, of `total` micros together, can be too much for the node.
-fn has_room(node: &Node, total: i64, count: i64) -> bool {
+pub(crate) fn has_room(node: &Node, total: i64, count: i64) -> bool {
     let within = |used: i64, limit: i64| used.checked_add(total).is_some_and(|sum| sum <= limit);
     let counted = |used: u32, limit: i64| i64::from(used) + count <= limit;
     let Node { caps, tally, .. } = node;
@@ -121,7 +121,6 @@ fn has_room(node: &Node, total: i64, count: i64) -> bool {
         && node.missing == 0
         && node.sums.is_none()
         && caps.concentration_bps.is_none()
-        && caps.self_trade.is_none()
         && !tally.latched.iter().any(|latch| latch.is_shut())
         && counted(tally.open_orders, caps.open_orders.min(COUNT_MAX))
         && counted(tally.day_orders, caps.day_orders.min(COUNT_MAX))

@@ -21,6 +21,7 @@ mod engine;
 mod evaluate;
 mod exec;
 mod explain;
+mod foreseen;
 mod headroom;
 mod holding;
 mod ids;

@@ -95,6 +95,12 @@ impl Market {
         }
     }
 
+    /// The oldest price that a move is measured from; reading it brings its line near.
+    #[inline]
+    pub(crate) fn oldest_move(&self) -> i64 {
+        self.moves.front().map_or(0, |row| row.1)
+    }
+
     /// The reference of one period before `ts`.
     pub(crate) fn moved_from(&self, rule: PriceMove, ts: u64) -> Option<i64> {
         let now = ts / (rule.period_ns / SIXTEENTHS);

@@ -221,12 +221,13 @@ impl Engine {
         engine.day_ids = image.day_ids.into_iter().collect();
         engine.next_roll = image.next_roll;
         engine.ledgers = image.ledgers;
-        for (i, holding) in image.holdings.iter().enumerate() {
+        let mut holdings = image.holdings;
+        for (i, holding) in holdings.iter_mut().enumerate() {
             let (account, instrument) = ((holding.key >> 32) as u32, holding.key as u32);
-            engine.holding_limits.push(engine.limits_of_holding(account, instrument));
+            holding.limits = engine.limits_of_holding(account, instrument);
             engine.holding_index.insert(holding.key, i as u32);
         }
-        engine.holdings = image.holdings;
+        engine.holdings = holdings;
         engine.working = image.working.into_iter().collect();
         engine.replaces = image.replaces.into_iter().collect();
         engine.replacing = image.replacing.into_iter().collect();

@@ -10,7 +10,7 @@ use crate::limits::{
     ANY, AccountLimits, Collar, Duplicates, InstrumentLimits, Limit, LimitsFile, NodeLimits,
     REPLAY_GROUP, RateLimit, StrategyLimits,
 };
-use crate::market::{Market, MarketRules};
+use crate::market::{Market, MarketRules, WHOLE_BPS};
 use crate::window::Window;
 
 /// Bits of a missing-limit mask; `observed` of a LIMIT_NOT_SET violation.
@@ -45,36 +45,37 @@ pub(crate) mod kill_bit {
     pub(crate) const HALTED: u8 = 4;
 }
 
-/// One instrument as the order path sees it.
+/// One instrument as the order path sees it; what almost every order reads stands first.
 #[derive(Debug, Clone)]
+#[repr(C, align(64))]
 pub(crate) struct InstrumentLine {
     pub(crate) max_qty: i64,
     pub(crate) max_n: i64,
     pub(crate) lo: i64,
     pub(crate) hi: i64,
-    pub(crate) tick: Option<Divisor>,
-    pub(crate) lot: Option<Divisor>,
-    pub(crate) notional: Notional,
-    /// Size, lot and tick as the columns check them; without a collar.
-    pub(crate) columns: Box<Limits>,
     /// After this time the reference is stale.
     pub(crate) fresh_until: u64,
+    pub(crate) missing: u32,
+    pub(crate) venue: u32,
     pub(crate) has_collar: bool,
     pub(crate) allow_missing: bool,
     pub(crate) has_reference: bool,
     pub(crate) nonpositive: bool,
     pub(crate) restricted: bool,
     pub(crate) kill: u8,
+    /// Whether a rule beyond those above could refuse an order: if not, nobody looks.
+    pub(crate) watch: bool,
     pub(crate) rate: Option<usize>,
-    pub(crate) missing: u32,
-    pub(crate) venue: u32,
+    pub(crate) notional: Notional,
+    pub(crate) tick: Option<Divisor>,
+    pub(crate) lot: Option<Divisor>,
+    pub(crate) market: Box<Market>,
+    pub(crate) rules: Box<MarketRules>,
+    /// Size, lot and tick as the columns check them; without a collar.
+    pub(crate) columns: Box<Limits>,
     /// Price and time of the last reference, if one came.
     pub(crate) reference: Option<(i64, u64)>,
     pub(crate) collar: Option<Collar>,
-    /// Whether a rule beyond those above could refuse an order: if not, nobody looks.
-    pub(crate) watch: bool,
-    pub(crate) market: Box<Market>,
-    pub(crate) rules: Box<MarketRules>,
 }
 
 /// Notional in micros of the base currency: `ceil(|px| * qty * num / den)`, exactly.
@@ -130,54 +131,67 @@ fn gcd(mut a: u128, mut b: u128) -> u128 {
     a
 }
 
-/// One account as the order path sees it.
+/// One account as the order path sees it; what every order reads stands in the first lines.
 #[derive(Debug, Clone)]
+#[repr(C, align(64))]
 pub(crate) struct AccountLine {
     pub(crate) max_qty: i64,
     pub(crate) max_n: i64,
     pub(crate) node: usize,
     pub(crate) rate: Option<usize>,
-    pub(crate) duplicates: Option<Duplicates>,
-    pub(crate) missing: u32,
     /// Cash that margin is taken from; `i64::MAX` = no such limit.
     pub(crate) cash: i64,
+    pub(crate) duplicates: Option<Duplicates>,
+    pub(crate) missing: u32,
     pub(crate) limits: AccountLimits,
 }
 
-/// One node of account -> customer -> desk -> firm.
+/// One node of account -> customer -> desk -> firm: what every order moves stands in the first
+/// line, what it reads in the next two.
 #[derive(Debug, Clone)]
+#[repr(C, align(64))]
 pub(crate) struct Node {
-    pub(crate) level: Level,
-    pub(crate) handle: u32,
-    pub(crate) parent: Option<usize>,
     pub(crate) open: i64,
     pub(crate) held: i64,
     pub(crate) max_open: i64,
     pub(crate) credit: i64,
-    pub(crate) kill: u8,
     /// The part of `open` that buys.
     pub(crate) open_buy: i64,
+    pub(crate) peak: i64,
+    pub(crate) peak_open: i64,
+    /// When its account last accepted an order.
+    pub(crate) last_ts: u64,
+    pub(crate) parent: Option<usize>,
+    pub(crate) sums: Option<usize>,
+    /// Which node keeps the books of own orders: the topmost that has a rule on them; derived.
+    pub(crate) books: Option<usize>,
+    pub(crate) handle: u32,
+    pub(crate) missing: u32,
+    pub(crate) level: Level,
+    pub(crate) kill: u8,
+    /// Whether it and all above it have room for the block under way.
+    pub(crate) roomy: bool,
+    pub(crate) tally: Tally,
+    pub(crate) caps: Caps,
     /// Cost of positions, long less short.
     pub(crate) net: i64,
     /// Notional filled today.
     pub(crate) day: i64,
     /// Margin on what its account holds and works; kept only while it has a cash limit.
     pub(crate) margin: i64,
-    /// When its account last accepted an order.
-    pub(crate) last_ts: u64,
-    pub(crate) caps: Caps,
-    pub(crate) tally: Tally,
-    pub(crate) sums: Option<usize>,
-    pub(crate) peak: i64,
-    pub(crate) peak_open: i64,
-    pub(crate) missing: u32,
-    /// Whether it and all above it have room for the block under way.
-    pub(crate) roomy: bool,
     /// What the block has reserved under it.
     pub(crate) due: Due,
 }
 
 impl Node {
+    /// A word of each line that an order reads: reading them brings them near.
+    #[inline]
+    pub(crate) fn first_lines(&self) -> i64 {
+        let (tally, caps) = (&self.tally, &self.caps);
+        let counts = i64::from(self.missing) ^ i64::from(tally.open_orders) ^ tally.peak;
+        self.open ^ counts ^ caps.net ^ i64::from(caps.watch) ^ self.day
+    }
+
     pub(crate) fn new(level: Level, handle: u32, parent: Option<usize>) -> Self {
         Self {
             level,
@@ -196,6 +210,7 @@ impl Node {
             caps: Caps::NONE,
             tally: Tally::default(),
             sums: None,
+            books: None,
             peak: 0,
             peak_open: 0,
             missing: 0,
@@ -308,6 +323,14 @@ pub(crate) fn instrument_line(
 }
 
 impl InstrumentLine {
+    /// A word of each line that an order reads: reading them brings them near.
+    #[inline]
+    pub(crate) fn first_lines(&self) -> i64 {
+        let divisor = |d: Option<Divisor>| d.map_or(0, |d| d.divisor() as i64);
+        let num = self.notional.num as i64;
+        self.max_qty ^ num ^ divisor(self.tick) ^ divisor(self.lot)
+    }
+
     /// Notional of ticks times quantity, micros; `None` if it leaves i64.
     #[inline]
     pub(crate) fn notional_of(&self, tq: i64) -> Option<i64> {
@@ -358,6 +381,13 @@ impl InstrumentLine {
 /// The band of `bps` around a price above zero. Ceiling below and floor above: it never grows by
 /// rounding.
 pub(crate) fn bps_band(px: i64, bps: i64) -> (i128, i128) {
+    let edge = |bps: Option<i64>| bps.and_then(|bps| px.checked_mul(bps));
+    let (low, high) = (edge(WHOLE_BPS.checked_sub(bps)), edge(WHOLE_BPS.checked_add(bps)));
+    // Most products fit, and are divided faster.
+    if let (Some(low), Some(high)) = (low.and_then(i64::checked_neg), high) {
+        let (low, high) = (-low.div_euclid(WHOLE_BPS), high.div_euclid(WHOLE_BPS));
+        return (low.into(), high.into());
+    }
     let (px, bps) = (i128::from(px), i128::from(bps));
     let low = px * (BPS_ONE - bps);
     let high = px * (BPS_ONE + bps);

@@ -190,7 +190,8 @@ impl Engine {
 
     /// What one account uses of its limits in one instrument, and its nodes' of their credit there.
     pub(crate) fn holding_uses(&self, index: usize, to: &mut impl FnMut(Use)) {
-        let (holding, limits) = (&self.holdings[index], &self.holding_limits[index]);
+        let holding = &self.holdings[index];
+        let limits = &holding.limits;
         let (account, instrument) = ((holding.key >> 32) as usize, holding.key as u32);
         let mut give = |control, level, place, used, max, peak| {
             if let Some(row) = row_at(control, level).filter(|_| max != i64::MAX) {
@@ -229,6 +230,10 @@ impl crate::tables::Node {
     /// The most of its credit that one instrument may take, if that is limited.
     pub(crate) fn concentration_max(&self) -> Option<i64> {
         let bps = self.caps.concentration_bps.filter(|_| self.credit != i64::MAX)?;
+        // Most products fit; a division of 128 bits costs more than all that is left here.
+        if let Some(product) = self.credit.checked_mul(bps) {
+            return Some(product / WHOLE_BPS);
+        }
         let most = i128::from(self.credit) * i128::from(bps) / i128::from(WHOLE_BPS);
         Some(i64::try_from(most).unwrap_or(i64::MAX))
     }

@@ -69,14 +69,15 @@ impl Window {
         self.live as u32
     }
 
-    /// The time at which the ring continues; reading it brings its line near.
+    /// The times where the ring continues and where it begins; reading brings their lines near.
     #[inline]
-    pub(crate) fn next_slot(&self) -> u64 {
+    pub(crate) fn ends(&self) -> u64 {
         let at = self.head + self.live;
         self.ring
             .get(if at >= self.ring.len() { at - self.ring.len() } else { at })
             .copied()
             .unwrap_or(0)
+            ^ self.ring.get(self.head).copied().unwrap_or(0)
     }
 
     /// Remembers a message at `t`; the oldest goes when the ring is full.
@@ -159,6 +160,13 @@ impl Sums {
         }
     }
 
+    /// Times of the oldest row and of the newest; reading them brings their lines near.
+    #[inline]
+    pub(crate) fn ends(&self) -> u64 {
+        let end = |row: Option<&(u64, i64)>| row.map_or(0, |row| row.0);
+        end(self.rows.front()) ^ end(self.rows.back())
+    }
+
     /// The same acceptances under another bound; a longer window knows no more than the old one.
     pub(crate) fn with_bound(&self, max: i64, window_ns: u64) -> Self {
         Self { max, window_ns, ..self.clone() }
@@ -169,40 +177,108 @@ impl Sums {
 const SUMS_MAX: usize = 65_535;
 
 /// Accepted orders of one account in one instrument, to find equal ones.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+///
+/// Most have sent one within their window: it stands here, beside what else is known of the two,
+/// and only more than one have a list elsewhere.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Row>", into = "Vec<Row>")]
+#[repr(C)]
 pub(crate) struct Accepted {
-    rows: std::collections::VecDeque<(u64, i64, i64, u8)>,
+    t: u64,
+    px: i64,
+    qty: i64,
+    side: u8,
+    /// Whether there is a newest one: the four fields above.
+    is_any: bool,
+    /// Those before it, oldest first.
+    #[expect(clippy::box_collection, reason = "a word for those that hardly anybody has")]
+    older: Option<Box<std::collections::VecDeque<Row>>>,
 }
 
+/// Time, price, quantity, side.
+type Row = (u64, i64, i64, u8);
+
 impl Accepted {
+    fn newest(&self) -> Option<Row> {
+        self.is_any.then_some((self.t, self.px, self.qty, self.side))
+    }
+
+    /// From the newest to the oldest.
+    fn rows(&self) -> impl Iterator<Item = Row> {
+        let older = self.older.iter().flat_map(|rows| rows.iter().rev().copied());
+        self.newest().into_iter().chain(older)
+    }
+
+    fn oldest(&self) -> Option<Row> {
+        self.older.as_ref().and_then(|rows| rows.front().copied()).or_else(|| self.newest())
+    }
+
     /// Equal orders less than `window_ns` before `t`; one exactly that old does not count.
     pub(crate) fn equal(&self, t: u64, window_ns: u64, px: i64, qty: i64, side: u8) -> u32 {
-        self.rows
-            .iter()
-            .rev()
+        self.rows()
             .take_while(|row| t - row.0.min(t) < window_ns)
             .filter(|row| row.1 == px && row.2 == qty && row.3 == side)
             .count() as u32
     }
 
+    #[inline]
     pub(crate) fn push(&mut self, t: u64, window_ns: u64, px: i64, qty: i64, side: u8) {
-        while self.rows.front().is_some_and(|row| t - row.0.min(t) >= window_ns) {
-            self.rows.pop_front();
+        let is_old = |at: u64| t - at.min(t) >= window_ns;
+        if let Some(older) = &mut self.older {
+            while older.front().is_some_and(|row| is_old(row.0)) {
+                older.pop_front();
+            }
         }
-        if self.rows.len() < ACCEPTED_MAX {
-            self.rows.push_back((t, px, qty, side));
+        if self.len() == 1 && is_old(self.t) {
+            self.is_any = false;
         }
+        if self.len() >= ACCEPTED_MAX {
+            return;
+        }
+        if let Some(row) = self.newest() {
+            self.older.get_or_insert_default().push_back(row);
+        }
+        (self.t, self.px, self.qty, self.side, self.is_any) = (t, px, qty, side, true);
+    }
+
+    /// Rows that are remembered, however old.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.is_any) + self.older.as_ref().map_or(0, |rows| rows.len())
     }
 
     /// Whether the ring has no room: then nobody can say that an order is no duplicate.
     pub(crate) fn is_full(&self, t: u64, window_ns: u64) -> bool {
-        self.rows.len() >= ACCEPTED_MAX
-            && self.rows.front().is_some_and(|row| t - row.0.min(t) < window_ns)
+        self.len() >= ACCEPTED_MAX && self.oldest().is_some_and(|row| t - row.0.min(t) < window_ns)
+    }
+}
+
+impl PartialEq for Accepted {
+    fn eq(&self, other: &Self) -> bool {
+        self.rows().eq(other.rows())
+    }
+}
+
+impl Eq for Accepted {}
+
+impl From<Vec<Row>> for Accepted {
+    fn from(mut rows: Vec<Row>) -> Self {
+        let Some((t, px, qty, side)) = rows.pop() else { return Self::default() };
+        let older = (!rows.is_empty()).then(|| Box::new(rows.into()));
+        Self { t, px, qty, side, is_any: true, older }
+    }
+}
+
+impl From<Accepted> for Vec<Row> {
+    fn from(accepted: Accepted) -> Self {
+        let mut rows: Self = accepted.rows().collect();
+        rows.reverse();
+        rows
     }
 }
 
 /// Accepted orders of one account in one instrument within one duplicate window.
-const ACCEPTED_MAX: usize = 65_536;
+pub(crate) const ACCEPTED_MAX: usize = 65_536;
 
 #[cfg(test)]
 mod tests {
@@ -268,6 +344,23 @@ mod tests {
                 list.push((t, px, qty, side));
             }
         }
+    }
+
+    #[test]
+    fn equal_orders_survive_a_snapshot_in_their_order() {
+        let mut ring = Accepted::default();
+        for k in 0..5 {
+            let back: Accepted = Vec::from(ring.clone()).into();
+            assert_eq!((back.len(), &back), (ring.len(), &ring));
+            assert_eq!(ring.oldest(), Vec::from(ring.clone()).first().copied());
+            assert_eq!(ring.len(), k as usize);
+            ring.push(100 + k, 50, k as i64, 1, 1);
+        }
+        // What is old goes from the front, and the last one from its own place.
+        ring.push(152, 50, 9, 1, 2);
+        assert_eq!(Vec::from(ring.clone()), [(103, 3, 1, 1), (104, 4, 1, 1), (152, 9, 1, 2)]);
+        ring.push(900, 50, 7, 1, 2);
+        assert_eq!(Vec::from(ring), [(900, 7, 1, 2)]);
     }
 
     #[test]

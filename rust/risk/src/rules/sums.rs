@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::limits::SelfTrade;
 use crate::market::WHOLE_BPS;
 use crate::tables::Node;
+use crate::working::Terms;
 
 impl Engine {
     pub(super) fn sums<const ALL: bool>(&self, asked: &Asked<'_>, at: &mut Report<'_>) {
@@ -33,6 +34,9 @@ impl Engine {
                 self.amounts::<ALL>(asked, number, at);
             }
             self.slowed::<ALL>(asked, node, at);
+        }
+        if !ALL && self.crosses {
+            self.own_trades(asked, at);
         }
         self.beyond_cash::<ALL>(asked, at);
         let day = asked.holding.day_qty.saturating_add(asked.added_qty);
@@ -80,7 +84,7 @@ impl Engine {
     }
 
     fn amounts<const ALL: bool>(&self, asked: &Asked<'_>, index: usize, at: &mut Report<'_>) {
-        let Asked { order, holding, .. } = asked;
+        let holding = asked.holding;
         let node = &self.nodes[index];
         let added = asked.added_n;
         let is_buy = asked.shape.side.is_buy();
@@ -105,16 +109,26 @@ impl Engine {
         if ALL || day > node.caps.day {
             here(Control::DailyNotional, day, node.caps.day);
         }
-        let refuses = |policy| policy != SelfTrade::CancelOldest;
-        if !ALL && node.caps.self_trade.is_some_and(refuses) {
-            // As the working orders are kept: only a limit bounds where an order may trade.
-            let reach = match crate::evaluate::limit_px(order, asked.shape.order_type) {
-                Some(px) => px,
-                None if is_buy => i64::MAX,
-                None => i64::MIN,
-            };
-            if let Some(own) = self.meets(index, order.instrument, is_buy, reach) {
-                here(Control::SelfTrade, order.px, own);
+    }
+
+    /// Own orders that this one would meet, under each node that refuses that.
+    fn own_trades(&self, asked: &Asked<'_>, at: &mut Report<'_>) {
+        let Asked { order, lines, .. } = asked;
+        let is_buy = asked.shape.side.is_buy();
+        // As the working orders are kept: only a limit bounds where an order may trade.
+        let limit_px = crate::evaluate::limit_px(order, asked.shape.order_type);
+        let reach = Terms { px_abs: 0, qty: 0, limit_px }.reach(is_buy);
+        let book = self.book_met(lines.account.node, order.instrument, is_buy, reach);
+        let Some(book) = book else { return };
+        let mut index = Some(lines.account.node);
+        while let Some(number) = index {
+            let node = &self.nodes[number];
+            index = node.parent;
+            let refuses = |policy| policy != SelfTrade::CancelOldest;
+            if node.caps.self_trade.is_some_and(refuses)
+                && let Some(own) = self.meets(book, number, is_buy, reach)
+            {
+                at(Control::SelfTrade, node.level, node.handle, order.px, own);
             }
         }
     }
@@ -161,6 +175,10 @@ impl Engine {
 
 /// Margin on an amount, rounded up.
 pub(crate) fn margin(amount: i64, bps: i64) -> i64 {
+    // Most products fit; a division of 128 bits costs more than the rest of the rule.
+    if let Some(parts) = amount.checked_mul(bps).and_then(|p| p.checked_add(WHOLE_BPS - 1)) {
+        return parts.div_euclid(WHOLE_BPS);
+    }
     let parts = i128::from(amount) * i128::from(bps);
     let up = (parts + i128::from(WHOLE_BPS) - 1).div_euclid(i128::from(WHOLE_BPS));
     i64::try_from(up).unwrap_or(i64::MAX)

@@ -1,7 +1,7 @@
 //! A batch is the fold of its orders, however it is cut.
 
 use cwts_risk::{Block, Engine, Outcome};
-use cwts_types::Order;
+use cwts_types::{Decision, Order};
 use proptest::prelude::*;
 
 use crate::common::*;
@@ -231,4 +231,129 @@ fn blocks_follow_one_another() {
     assert!(accepted > 1_000 && accepted < 8_000, "{accepted}");
     assert_eq!(batched(&mut batch, &orders, &[], false), wanted);
     assert_eq!(batch.snapshot(), singles.snapshot());
+}
+
+/// Decisions of a check, and those of a fold on a copy.
+fn checked_and_folded(engine: &Engine, orders: &[Order]) -> (Vec<Decision>, Vec<Decision>) {
+    let mut checked = Vec::new();
+    engine.check_batch(orders.iter().copied(), |decision| checked.push(decision));
+    let mut copy = engine.clone();
+    (checked, orders.iter().map(|order| copy.decide(order, false).decision).collect())
+}
+
+/// Like `roomy`, where a small batch may be known to fit, or be known not to.
+fn tight() -> impl Strategy<Value = Limits> {
+    let account = |key: &'static str, values: &'static [&'static str]| {
+        prop::sample::select(values).prop_map(move |value| ("account.A", key, value))
+    };
+    let one = prop_oneof![
+        account("max_position", &["{ long = 40, short = 9 }", "{ long = 900, short = 0 }"]),
+        account("credit", &["\"9000\"", "\"90000\""]),
+        account("max_open_notional", &["\"9000\"", "\"90000\""]),
+        account("max_order_qty", &["5", "9"]),
+        account("daily_qty", &["20", "500"]),
+        account("daily_notional", &["\"20000\""]),
+        account("max_open_orders", &["3", "40"]),
+        account(
+            "message_rate",
+            &["{ max = 2, window = \"9ns\" }", "{ max = 9, window = \"1ms\" }"]
+        ),
+        account(
+            "duplicate_order",
+            &["{ max = 1, window = \"9ns\" }", "{ max = 3, window = \"1us\" }"]
+        ),
+        Just(("instrument.I", "message_rate", "{ max = 3, window = \"9ns\" }")),
+        Just(("instrument.I", "min_order_qty", "3")),
+        Just(("venue.V", "message_rate", "{ max = 4, window = \"9ns\" }")),
+        Just(("strategy.s", "message_rate", "{ max = 4, window = \"9ns\" }")),
+        Just(("firm", "credit", "\"60000\"")),
+        Just(("desk.d", "max_open_notional", "\"60000\"")),
+    ];
+    prop::collection::vec(one, 0..3).prop_map(|rows| {
+        let set = |limits: Limits, (section, key, value)| limits.set(section, key, value);
+        rows.into_iter().fold(roomy(), set)
+    })
+}
+
+proptest! {
+    #![proptest_config(cases(600))]
+
+    /// Whether a copy is needed or not: the answers are those of the fold, and nothing changes.
+    #[test]
+    fn a_checked_batch_is_the_fold_on_a_copy(
+        entries in stream(40),
+        drafts in prop::collection::vec((any_order(), step()), 1..40),
+        only_new in prop::bool::weighted(0.9),
+        text in tight(),
+    ) {
+        let mut engine = Engine::new();
+        for (i, entry) in entries.iter().enumerate() {
+            engine.step(i as u64, entry).unwrap();
+        }
+        engine.activate(engine.limits_version() + 1, text.text().as_bytes()).unwrap();
+        engine.reference(I, PX, engine.last_ts());
+        let mut drafts = drafts;
+        if only_new {
+            for (order, _) in &mut drafts {
+                order.kind = 1;
+            }
+        }
+        let orders = laid_out(&drafts, 5_000, engine.last_ts(), false);
+        let before = engine.snapshot();
+        let (checked, folded) = checked_and_folded(&engine, &orders);
+        prop_assert_eq!(checked, folded);
+        prop_assert_eq!(engine.snapshot(), before);
+    }
+}
+
+/// At a limit no copy is needed; one beyond it a copy decides, and refuses.
+#[test]
+fn a_batch_that_fits_needs_no_copy() {
+    let of_three = |section, key, value| roomy().set(section, key, value);
+    // Orders of 10 at 100 each a nanosecond apart, and how many of them fit.
+    for (fits, limits) in [
+        (50, roomy()),
+        (3, of_three("account.A", "max_position", "{ long = 30, short = 0 }")),
+        (3, of_three("account.A", "daily_qty", "30")),
+        (3, of_three("account.A", "credit", "\"3000\"")),
+        (3, of_three("account.A", "max_open_notional", "\"3000\"")),
+        (3, of_three("account.A", "daily_notional", "\"3000\"")),
+        (3, of_three("account.A", "net_exposure", "\"3000\"")),
+        (3, of_three("account.A", "max_open_orders", "3")),
+        (3, of_three("customer.c", "credit", "\"3000\"")),
+        (3, of_three("desk.d", "max_open_notional", "\"3000\"")),
+        (3, of_three("firm", "credit", "\"3000\"")),
+        (3, of_three("account.A", "message_rate", "{ max = 3, window = \"1ms\" }")),
+        (3, of_three("strategy.s", "message_rate", "{ max = 3, window = \"1ms\" }")),
+        (3, of_three("instrument.I", "message_rate", "{ max = 3, window = \"1ms\" }")),
+        (3, of_three("venue.V", "message_rate", "{ max = 3, window = \"1ms\" }")),
+        (3, of_three("account.A", "duplicate_order", "{ max = 3, window = \"1ms\" }")),
+        (4, of_three("firm", "duplicate_id", "{ max = 4 }")),
+    ] {
+        let firm = Firm::new(&limits);
+        let order = Order { ts: START, kind: 1, side: 1, type_tif: 2, ..Order::default() };
+        let order = Order { px: PX, qty: 10, account: A, instrument: I, strategy: S, ..order };
+        let at = |k: u64| Order { ts: START + k, order_id: 1_000 + k, seq: k, ..order };
+        // The last one alone is refused for its tick, and leaves the others alone.
+        let mut orders: Vec<Order> = (0..fits).map(at).collect();
+        assert!(firm.engine.needs_no_copy(&orders), "{fits} {}", limits.text());
+        let (checked, folded) = checked_and_folded(&firm.engine, &orders);
+        assert!(checked.iter().all(Decision::is_accepted), "{}", limits.text());
+        assert_eq!(checked, folded);
+        if fits == 50 {
+            orders[7].px += 1;
+            orders[9].instrument = 99;
+            orders[11].qty = 0;
+            assert!(firm.engine.needs_no_copy(&orders));
+            let (checked, folded) = checked_and_folded(&firm.engine, &orders);
+            let refused = checked.iter().filter(|decision| !decision.is_accepted()).count();
+            assert_eq!((checked, refused), (folded, 3));
+            continue;
+        }
+        orders.push(at(fits));
+        assert!(!firm.engine.needs_no_copy(&orders), "{}", limits.text());
+        let (checked, folded) = checked_and_folded(&firm.engine, &orders);
+        assert!(!checked[fits as usize].is_accepted(), "{}", limits.text());
+        assert_eq!(checked, folded);
+    }
 }

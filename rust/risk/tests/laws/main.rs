@@ -7,6 +7,7 @@ mod bounds;
 mod common;
 mod entries;
 mod fold;
+mod own_trades;
 mod peaks;
 mod reducing;
 mod reservations;

@@ -83,5 +83,5 @@ fn reference(orders: &[Order]) -> i64 {
 /// Orders a call: their decisions are 2 MB, which an allocator keeps for the next call; and a sum
 /// over a window remembers more acceptances than these, should a call have one time for all.
 const CALL: usize = 32_768;
-/// A check copies the state: a few rounds are enough to say what that costs.
+/// A check may copy the state: a few rounds are enough to say what that costs.
 const CHECK_ROUNDS: usize = 7;
