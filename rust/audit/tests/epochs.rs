@@ -329,7 +329,9 @@ fn forge(
         let start = out.len();
         out.extend_from_slice(&header);
         out.extend_from_slice(&payload);
-        [&chain, &root, &mac].into_iter().for_each(|part| out.extend_from_slice(part));
+        for part in [&chain, &root, &mac] {
+            out.extend_from_slice(part);
+        }
         out.resize(start + frame_bytes(payload.len()), 0);
         chain = chain_value(&hash, &mac);
     });
