@@ -56,7 +56,8 @@ def test_two_lines_are_printed_and_what_they_name_checks_every_epoch(root: Path)
     _write(root, _KEY_ENTRIES + 100)
     code, told = _verify(root, "--vkey", vkey, "--k0", root / "k0")
     assert (code, told["findings"]) == (0, [])
-    assert told["counts"]["KEY_EPOCH"] == 1
+    # More where ten seconds passed while it was written.
+    assert told["counts"]["KEY_EPOCH"] >= 1
     assert not [what for what in told["not_checked"] if "MAC" in what]
     # Without K_0 the verdict says what was not looked at.
     code, told = _verify(root, "--vkey", vkey)
