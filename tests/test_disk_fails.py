@@ -10,16 +10,7 @@ from pathlib import Path
 import pytest
 
 from cwts import Gateway, audit
-
-LIMITS = """schema = 1
-[account.A]
-max_order_qty = 500
-[strategy.s]
-message_rate = { max = 60_000, window = "1s" }
-[group.us]
-[instrument.AAPL]
-group = "us"
-"""
+from desk import LIMITS
 
 #: Writes beyond 4,096 bytes of a file fail from here on, in this process: EFBIG, as EIO and ENOSPC.
 CHILD = """
@@ -30,7 +21,8 @@ from cwts.errors import LogFailedError
 limits, log, keys, calls = sys.argv[1:]
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 gateway = Gateway(limits, log, keys=keys, clock=None)
-order = Order("AAPL", "buy", 1, "10", "A", "s")
+gateway.set_reference("ACME", last="10")
+order = Order("ACME", "buy", 1, "10", "alpha", "default")
 gateway.submit(order)
 gateway.flush()
 page = Path(log) / "kill.page"
@@ -68,6 +60,8 @@ def test_a_failed_write_ends_the_log_and_trips_the_switch(tmp_path: Path, calls:
     verdict = audit.verify(log)
     assert verdict.ok, "what was on disk is as it was"
     assert not verdict.clean
-    with Gateway(limits, log, keys=keys, clock=None):
-        assert audit.status(log)["holds"] == [], "the log decides what is in force, not the page"
+    with Gateway(limits, log, keys=keys, clock=None) as gateway:
+        (hold,) = gateway.holds()
+        assert (hold.scope, hold.state, hold.actor) == ("firm", "HALTED", "gateway")
+        assert "raised without a request" in hold.reason, "until somebody resumes"
     assert audit.verify(log).ok

@@ -10,16 +10,7 @@ import pytest
 
 import cwts
 from cwts import _core, audit
-
-LIMITS = """schema = 1
-[account.A]
-max_order_qty = 500
-[strategy.s]
-message_rate = { max = 60_000, window = "1s" }
-[group.us]
-[instrument.AAPL]
-group = "us"
-"""
+from desk import LIMITS
 
 
 def fscks(log: Path) -> list[dict[str, Any]]:
@@ -37,9 +28,9 @@ def test_a_check_of_a_live_log_stands_in_it(tmp_path: Path) -> None:
         deeper = asyncio.run(written.acheck_log(level="replay"))
     rows = fscks(log)
     assert [row["body"]["level"] for row in rows] == [1, 2]
-    assert [row["body"]["size"] for row in rows] == [verdict.size, deeper.size]
+    assert [int(row["body"]["size"]) for row in rows] == [verdict.size, deeper.size]
     assert [row["body"]["root"] for row in rows] == [verdict.root, deeper.root]
-    assert all(row["body"]["findings"] == 0 for row in rows)
+    assert all(int(row["body"]["findings"]) == 0 for row in rows)
     assert rows[0]["header"]["actor"] != 0
     assert audit.verify(log, level="replay").ok
 
@@ -47,8 +38,9 @@ def test_a_check_of_a_live_log_stands_in_it(tmp_path: Path) -> None:
 def test_what_is_found_is_counted_in_the_entry(tmp_path: Path) -> None:
     limits, log = tmp_path / "limits.toml", tmp_path / "log"
     limits.write_text(LIMITS, encoding="utf-8")
-    order = cwts.Order("AAPL", "buy", 1, "10", "A", "s")
+    order = cwts.Order("ACME", "buy", 1, "10", "alpha", "default")
     with cwts.Gateway(limits, log, keys=tmp_path / "keys", clock=None) as gateway:
+        gateway.set_reference("ACME", last="10")
         gateway.submit(order)
         gateway.flush()
         (log / "stranger").write_bytes(b"no file of a log")
@@ -56,7 +48,7 @@ def test_what_is_found_is_counted_in_the_entry(tmp_path: Path) -> None:
         assert [finding["kind"] for finding in verdict.findings] == ["UNKNOWN_FILE"]
         (log / "stranger").unlink()
         assert gateway.submit(order).accepted, "checking decides nothing"
-    assert [row["body"]["findings"] for row in fscks(log)] == [1]
+    assert [int(row["body"]["findings"]) for row in fscks(log)] == [1]
     assert audit.verify(log, level="replay").ok
 
 

@@ -6,6 +6,7 @@ It is mounted where ``CWTS_LAZYFS`` names its program (docs/lazyfs.md says how i
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import time
 from collections.abc import Iterator
@@ -38,11 +39,17 @@ class Lazy:
 
     def power_cut(self) -> None:
         """Forget everything that is not synced; returns when that is done."""
-        with (self.folder / "faults").open("w", encoding="ascii") as fifo:
-            fifo.write("lazyfs::clear-cache\n")
-        with (self.folder / "completed").open(encoding="ascii") as fifo:
-            said = fifo.readline()
-        assert said.strip() == "finished::clear-cache", said
+        # A reader from before the command on: LazyFS does not wait for one.
+        completed = os.open(self.folder / "completed", os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            with (self.folder / "faults").open("w", encoding="ascii") as fifo:
+                fifo.write("lazyfs::clear-cache\n")
+            ready, _, _ = select.select([completed], [], [], PATIENCE_S)
+            assert ready, "LazyFS does not answer"
+            said = os.read(completed, 100)
+        finally:
+            os.close(completed)
+        assert said.strip() == b"finished::clear-cache", said
 
 
 def program() -> tuple[str | None, str]:

@@ -22,6 +22,7 @@ pub mod line_key;
 pub mod merkle;
 pub mod note;
 mod plain;
+mod publish;
 mod published;
 pub mod range;
 pub mod receipt;

@@ -6,17 +6,15 @@ mod common;
 
 use std::collections::BTreeMap;
 
+use common::forge::{forge, frames, heads, right_mac};
 use common::{K0, Maker, ORIGIN, SEED, START_NS, all_keys, close_entry, fill, write_kill_files};
-use cwts_audit::frame::{
-    Entries, FRAME_HEADER_BYTES, Frame, FrameHeader, chain_value, frame_bytes, frame_hash,
-};
-use cwts_audit::keys::FrameMac;
+use cwts_audit::frame::Entries;
 use cwts_audit::{
-    CHECKPOINT_FILE, Checkpoint, CompactRange, EPOCH_KEY_FILE, FindingKind, Hash, KeyChain, Keys,
-    Level, LogError, MemStorage, Options, SigningKey, Storage, Verdict, VerifyKeys, WAL_HEAD_FILE,
-    Writer, create_key_file, log_id_of, verify, verify_plain, write_plain,
+    CHECKPOINT_FILE, Checkpoint, EPOCH_KEY_FILE, FindingKind, KeyChain, Keys, Level, LogError,
+    MemStorage, Options, SigningKey, Storage, Verdict, VerifyKeys, WAL_HEAD_FILE, Writer,
+    create_key_file, log_id_of, verify, verify_plain, write_plain,
 };
-use cwts_types::{Body, Close, Entry, Note};
+use cwts_types::{Body, Entry, Note};
 
 const WAL: &str = "wal/00000000000000000000.wal";
 
@@ -121,17 +119,6 @@ fn secret(epoch: u64) -> Vec<u8> {
 
 fn holds(bytes: &[u8], secret: &[u8]) -> bool {
     bytes.windows(secret.len()).any(|window| window == secret)
-}
-
-/// Every frame of the log, in order.
-fn frames(wal: &[u8], mut visit: impl FnMut(&Frame<'_>)) {
-    let mut at = 0;
-    while let Some(bytes) = wal.get(at..).filter(|rest| rest.len() >= FRAME_HEADER_BYTES) {
-        let Ok(header) = FrameHeader::parse(bytes.first_chunk().unwrap()) else { break };
-        let frame = Frame::cut(header, bytes).unwrap();
-        visit(&frame);
-        at += frame.size_bytes();
-    }
 }
 
 fn checked(log: &MemStorage, keys: &VerifyKeys) -> Verdict {
@@ -267,87 +254,6 @@ fn the_tail_is_checked_with_both_keys_as_long_as_both_are_there() {
     }
     host.log = MemStorage::from_image(image);
     assert!(host.reopened(id).is_ok());
-}
-
-/// The MAC of whoever holds `K_0`.
-#[allow(clippy::unnecessary_wraps, reason = "an intruder has not every key")]
-fn right_mac(epoch: u64, _first_index: u64) -> Option<FrameMac> {
-    let mut chain = KeyChain::new(K0);
-    while chain.epoch() < epoch {
-        chain = chain.evolved();
-    }
-    Some(chain.frame_mac())
-}
-
-/// Rewrites frames: entries as `edit` leaves them, roots, links and closes as they then follow.
-/// A frame that differs gets its MAC from `mac_of`, or zeros; one whose epoch `spoils` names
-/// gets a wrong one in any case.
-fn forge(
-    wal: &[u8],
-    edit: impl Fn(u64, &mut Entry),
-    spoils: impl Fn(u64) -> bool,
-    mac_of: impl Fn(u64, u64) -> Option<FrameMac>,
-) -> Vec<u8> {
-    let mut out = Vec::new();
-    let (mut range, mut chain) = (CompactRange::new(), [0; 32]);
-    frames(wal, |frame| {
-        let mut payload = Vec::new();
-        for item in Entries::new(frame.payload) {
-            let (index, root) = (range.size(), range.root());
-            let mut entry = Entry::decode(item.unwrap().1).unwrap();
-            edit(index, &mut entry);
-            match &mut entry.body {
-                Body::Close(close) => *close = Close { size: index, root },
-                Body::KeyEpoch(seal) if (seal.root, seal.chain) != (root, chain) => {
-                    let guess = KeyChain::resume(seal.epoch, &[0x77; 32]).frame_mac();
-                    let mac = mac_of(seal.epoch, index).unwrap_or(guess);
-                    *seal = mac.seal(index, root, chain);
-                }
-                _ => {}
-            }
-            let bytes = entry.to_bytes();
-            payload.extend_from_slice(&u16::try_from(bytes.len()).unwrap().to_be_bytes());
-            payload.extend_from_slice(&bytes);
-            range.append(&bytes);
-        }
-        let header = FrameHeader {
-            payload_bytes: u32::try_from(payload.len()).unwrap(),
-            payload_crc: crc32c::crc32c(&payload),
-            ..frame.header
-        }
-        .encode();
-        let root = range.root();
-        let hash = frame_hash(&header, &chain, &root);
-        let mac: Hash = if spoils(frame.header.key_epoch) {
-            [0x66; 32]
-        } else if hash == frame.hash() {
-            *frame.mac
-        } else {
-            mac_of(frame.header.key_epoch, frame.header.first_index)
-                .map_or([0; 32], |mac| mac.compute(&hash))
-        };
-        let start = out.len();
-        out.extend_from_slice(&header);
-        out.extend_from_slice(&payload);
-        for part in [&chain, &root, &mac] {
-            out.extend_from_slice(part);
-        }
-        out.resize(start + frame_bytes(payload.len()), 0);
-        chain = chain_value(&hash, &mac);
-    });
-    out
-}
-
-/// The link behind the last frame, and the tree of all entries.
-fn heads(wal: &[u8]) -> (Hash, CompactRange) {
-    let (mut chain, mut range) = ([0; 32], CompactRange::new());
-    frames(wal, |frame| {
-        chain = chain_value(&frame.hash(), frame.mac);
-        for item in Entries::new(frame.payload) {
-            range.append(item.unwrap().1);
-        }
-    });
-    (chain, range)
 }
 
 /// Someone with root, the Ed25519 key and `epoch.key` as it lies on the host changes an entry of

@@ -20,7 +20,7 @@ use crate::clock::Now;
 use crate::control::clipped;
 use crate::gateway::Gateway;
 use crate::keys::{KeyStore, random_32};
-use crate::start::parse_live;
+use crate::limits_text::parse_live;
 use crate::switch::read_changes;
 
 /// A change of limits that somebody asks for.

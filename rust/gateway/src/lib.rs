@@ -21,6 +21,7 @@ mod entry_columns;
 mod entry_fields;
 mod error;
 mod follow;
+mod gaps;
 mod gateway;
 mod in_out;
 mod init;
@@ -30,6 +31,7 @@ mod key_epoch;
 mod keys;
 mod limits_schema;
 mod limits_state;
+mod limits_text;
 mod log;
 mod market;
 mod mass_cancel;
@@ -75,6 +77,7 @@ pub use key_epoch::KeyLife;
 pub use keys::{Escrow, KeyStore, read_k0};
 pub use limits_schema::limits_schema;
 pub use limits_state::{diff_rows, effective_rows, limits_state, proposal_row};
+pub use limits_text::parse_limits;
 pub use log::{RESERVED_SLOTS, RING_SLOTS};
 pub use mass_cancel::raise_and_cancel;
 pub use oversight::{
@@ -90,7 +93,7 @@ pub use request_change::{
     request_resume_signed,
 };
 pub use retention::{Expired, RULES, Retention};
-pub use start::{GatewayOptions, parse_limits};
+pub use start::GatewayOptions;
 pub use story::{engine_state, explain, status, status_of, violation_row};
 pub use switch::KillSwitch;
 pub use watch::{Seen, Watch};

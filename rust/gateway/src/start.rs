@@ -10,8 +10,8 @@ use cwts_audit::holds::{
 use cwts_audit::storage::replace_file;
 use cwts_audit::{FsStorage, KeyChain, Options, SigningKey, Storage as _, Writer, log_id_of};
 use cwts_ring::KillPage;
+use cwts_risk::Engine;
 use cwts_risk::limits::LimitsFile;
-use cwts_risk::{Engine, limits};
 use cwts_types::{
     Body, ConfigKind, Entry, Genesis, Header, KillState, LimitActivate, Recovery, Register,
     RegisterKind, ReleaseMode, producer, schema_json,
@@ -24,6 +24,7 @@ use crate::clock::{Clock, Now};
 use crate::gateway::Gateway;
 use crate::key_epoch::KeyClock;
 use crate::keys::{Escrow, KeyStore, random_32};
+use crate::limits_text::parse_live;
 use crate::log::LogTail;
 use crate::names::{check_parents, names_of, parent_kind};
 use crate::reader::holds_a_log;
@@ -442,40 +443,6 @@ impl Gateway {
         }
         Ok(())
     }
-}
-
-/// Parses limits for a live gateway: keys of replays are refused.
-pub(crate) fn parse_live(path: &str, text: &[u8]) -> Result<LimitsFile, GatewayError> {
-    let file = parse_limits(path, text)?;
-    match file.replay_only {
-        Some(key) => Err(GatewayError::ReplayOnly { path: path.to_owned(), key }),
-        None => Ok(file),
-    }
-}
-
-/// Parses a limits text that came from `path`.
-///
-/// # Errors
-/// Everything that is wrong with it.
-pub fn parse_limits(path: &str, text: &[u8]) -> Result<LimitsFile, GatewayError> {
-    let text = std::str::from_utf8(text).map_err(|e| {
-        let line = text[..e.valid_up_to()].iter().filter(|b| **b == b'\n').count() + 1;
-        let message = format!("byte {} is not UTF-8", e.valid_up_to());
-        let key = "file".to_owned();
-        let error = limits::LimitError { line, column: 1, key, message };
-        GatewayError::Limits { path: path.to_owned(), errors: limits::LimitErrors(vec![error]) }
-    })?;
-    let wrong = |errors| GatewayError::Limits { path: path.to_owned(), errors };
-    let file = limits::parse(text).map_err(wrong)?;
-    // The room that reads the file knows no keys: whether one is a key is known here.
-    let mut errors = Vec::new();
-    for (name, operator) in &file.operators {
-        if let Err(error) = operator.key.parse::<cwts_audit::VerifyKey>() {
-            let place = limits::units::Place::new(&["operator", name], "key");
-            errors.push(limits::error_at(text, &place, &error.to_string()));
-        }
-    }
-    if errors.is_empty() { Ok(file) } else { Err(wrong(limits::LimitErrors(errors))) }
 }
 
 /// SCHEMA and GENESIS as bytes.

@@ -91,8 +91,8 @@ impl KillSwitch {
         self.tickets.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Halts the firm for whoever looks at the page. Without a log no request can be written, and
-    /// none is left: the log that is opened next says what is in force.
+    /// Halts the firm for whoever looks at the page. A request would have nobody to take it in: who
+    /// opens the log next finds the page raised, and makes a hold of that.
     pub(crate) fn trip(&self) {
         if let Some(page) = &self.page {
             // Contended beyond reason is halted, to every reader.

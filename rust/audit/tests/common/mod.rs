@@ -3,6 +3,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
+pub mod forge;
+
 use cwts_audit::holds::HoldsFold;
 use cwts_audit::line_key::{LineKey as _, WitnessSigner};
 use cwts_audit::note::NoteSignature;

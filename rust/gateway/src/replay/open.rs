@@ -17,9 +17,10 @@ use super::{Mapping, ReplayOptions};
 use crate::change::chunks;
 use crate::clock::Now;
 use crate::hex;
+use crate::limits_text::parse_limits;
 use crate::log::LogTail;
 use crate::names::{names_of, parent_kind};
-use crate::start::{RETENTION_YEARS, SOFTWARE, first_entries, parse_limits};
+use crate::start::{RETENTION_YEARS, SOFTWARE, first_entries};
 use crate::{GatewayError, KeyStore};
 
 impl<'o> Fold<'o> {

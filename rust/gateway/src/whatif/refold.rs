@@ -14,9 +14,9 @@ use cwts_types::{
 use rustc_hash::FxHashMap;
 
 use crate::GatewayError;
+use crate::limits_text::parse_limits;
 use crate::names::{names_of, parent_kind};
 use crate::replay::live::LiveOrders;
-use crate::start::parse_limits;
 
 /// An engine under other limits, in step with entries made under the old ones.
 pub(crate) struct Refold {
