@@ -47,7 +47,7 @@ def test_the_stub_is_the_core_and_a_wrong_stub_is_found(tmp_path: Path, fault: s
     text = STUB.read_text()
     changes = {
         "none": ("", ""),
-        "parameter": ("def verify(path: str,", "def verify(folder: str,"),
+        "parameter": ("def unpack(dir: str,", "def unpack(folder: str,"),
         "method": ("def snapshot(self)", "def snapshots(self)"),
         "type": ("        release: str = ", "        release: str | None = None, wait: str = "),
         "name": ("def schema() -> str", "def scheme() -> str"),
