@@ -45,7 +45,7 @@ class AuditLog(LogChecks, Closing):
     ) -> None:
         self._core = core
         #: The log's directory.
-        self.directory = directory
+        self.directory = self._log = directory
         self._is_durable = durability == "durable"
         self._rounds = asked
         if asked is not None:
@@ -288,9 +288,6 @@ class AuditLog(LogChecks, Closing):
             raise IndexError(f"entry {index} was not appended: the log has {len(self)} entries")
         what = f"no checkpoint covers entry {index}"
         _until(lambda: int(self.checkpoint()["size"]) > index, _CHECKPOINT_WAIT_S, what)
-
-    def _log_directory(self) -> Path:
-        return self.directory
 
     # The end.
 

@@ -20,9 +20,7 @@ class LogChecks:
     """What a gateway and a log of records share: both have a log that can be looked at."""
 
     _core: _core.Gateway
-
-    def _log_directory(self) -> Path | None:
-        raise NotImplementedError
+    _log: Path | None
 
     def check_log(
         self, keys: Iterable[str] = (), *, level: Level = "full", actor: str = ""
@@ -48,12 +46,11 @@ class LogChecks:
         LogFailedError, AuditBackpressureError
             The outcome cannot be written.
         """
-        directory = self._log_directory()
-        if directory is None:
+        if self._log is None:
             error = _core.LogError("log: there is none to check")
             error.code = "LOG"
             raise error
-        verdict = audit.verify(directory, keys, level=level)
+        verdict = audit.verify(self._log, keys, level=level)
         root = bytes.fromhex(verdict.root) if verdict.root else bytes(32)
         _core.record_check(
             self._core, verdict.size, root, len(verdict.findings), _LEVELS[level], actor

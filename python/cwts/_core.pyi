@@ -238,6 +238,8 @@ class Gateway:
         origin: str | None = None,
         anchor: str | None = None,
         release: str = "async",
+        retention_years: int | None = None,
+        rule: str | None = None,
     ) -> Gateway: ...
     @property
     def limits_version(self) -> int: ...

@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar
 
 from cwts import _core
+from cwts._batches import decided
 from cwts._checks import LogChecks
 from cwts._clock import ClockSync, watch
 from cwts._closing import Closing, close, rounds
@@ -59,9 +60,15 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
     clock : ClockSync, optional
         How near to UTC the clock must be shown to be. Readings stand in the log, one a second;
         ``None`` logs none.
+    retention_years : int, optional
+        How long the log is kept, which a new one promises in its GENESIS: 7 by default.
+    retention_rule : {"17a-4(a)", "17a-4(b)", "rts6"}, optional
+        Whose minimum the years must meet: 6, 3, 5. Goes with `retention_years`.
 
     Raises
     ------
+    RetentionError
+        Fewer years than the rule asks for, or others than the log promises.
     LimitsError
         The limits file is wrong; nothing was made or changed.
     LogInUseError
@@ -96,9 +103,13 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
         anchor: str | os.PathLike[str] | None = None,
         witnesses: Iterable[Witness] = (),
         clock: ClockSync | None = _CLOCK,
+        retention_years: int | None = None,
+        retention_rule: Literal["17a-4(a)", "17a-4(b)", "rts6"] | None = None,
     ) -> None:
         if release not in ("async", "durable"):
             raise ValueError(f'release is {release!r}, must be "async" or "durable"')
+        if retention_rule is not None and retention_years is None:
+            raise ValueError("retention_rule goes with retention_years")
         text = None if limits is None else Path(limits).read_bytes()
         self._rounds = rounds(log, witnesses)
         self._core = _core.Gateway(
@@ -109,6 +120,8 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
             origin=origin,
             anchor=None if anchor is None else os.fspath(anchor),
             release=release,
+            retention_years=retention_years,
+            rule=retention_rule,
         )
         self._log = None if log is None else Path(log)
         self._waits = log is not None
@@ -158,11 +171,11 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
         TypeError, ValueError
             The array is not of that layout; the message names the field.
         """
-        return _batch(orders, self._core.check_batch, self._core.check_table)
+        return decided(orders, self._core.check_batch, self._core.check_table)
 
     def submit_batch(self, orders: Any) -> npt.NDArray[Any]:
         """Submit orders one after the other; see `check_batch` for what goes in and out."""
-        return _batch(orders, self._core.submit_batch, self._core.submit_table)
+        return decided(orders, self._core.submit_batch, self._core.submit_table)
 
     async def acheck_batch(self, orders: Any) -> npt.NDArray[Any]:
         """As `check_batch`, on a thread."""
@@ -422,9 +435,6 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
         """As `flush`."""
         await self._off_loop(self._core.sync)
 
-    def _log_directory(self) -> Path | None:
-        return self._log
-
     # The end.
 
     def close(self) -> dict[str, Any] | None:
@@ -486,13 +496,3 @@ class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
 @cache
 def _kill_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=1, thread_name_prefix="cwts-kill")
-
-
-def _batch(
-    orders: Any, records: Callable[[Any], bytearray], table: Callable[[Any], bytearray]
-) -> npt.NDArray[Any]:
-    from cwts.records import decisions_array, order_bytes
-
-    if hasattr(orders, "__arrow_c_stream__"):
-        return decisions_array(table(orders))
-    return decisions_array(records(order_bytes(orders)))

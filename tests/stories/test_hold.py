@@ -108,6 +108,24 @@ def test_fewer_years_than_the_rule_asks_for_are_refused(tmp_path: Path) -> None:
         AuditLog.open(tmp_path / "log", retention_years=7)
 
 
+def test_a_gateway_promises_years_as_a_log_of_records_does(tmp_path: Path) -> None:
+    limits, log = tmp_path / "limits.toml", tmp_path / "log"
+    limits.write_text(LIMITS)
+
+    def opened(**asked: Any) -> Gateway:
+        return Gateway(limits, log, keys=tmp_path / "keys", clock=None, **asked)
+
+    opened(retention_years=6, retention_rule="17a-4(a)").close()
+    (genesis,) = said("show", log, "1")
+    assert genesis["body"]["retention_years"] == 6
+    opened().close()  # what it promised stands, whoever opens it next
+    for asked, why in (((7, None), "promises 6"), ((5, "17a-4(a)"), "asks for 6")):
+        with pytest.raises(RetentionError, match=why):
+            opened(retention_years=asked[0], retention_rule=asked[1])
+    with pytest.raises(ValueError, match="goes with"):
+        opened(retention_rule="rts6")
+
+
 def test_a_log_of_records_keeps_what_a_person_did(tmp_path: Path) -> None:
     start, end = datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)
     two = {"actor": "anna", "approver": "bo"}

@@ -406,7 +406,7 @@ pub(crate) fn clipped(text: &str) -> String {
 }
 
 /// The gateway as the one who halts.
-const GATEWAY_ACTOR: &str = "gateway";
+pub(crate) const GATEWAY_ACTOR: &str = "gateway";
 /// Longest actor or reason.
 const TEXT_CHARS_MAX: usize = 1_024;
 /// Rounds in which the page may move under us.

@@ -357,7 +357,7 @@ impl Gateway {
     #[cold]
     pub(crate) fn fail(&mut self, why: String) -> GatewayError {
         if self.failed.replace(why.clone()).is_none() {
-            self.switch.trip();
+            self.switch.trip(&why);
         }
         GatewayError::LogFailed { why }
     }

@@ -55,7 +55,19 @@ impl Gateway {
     /// Bad limits (nothing is created then), a log in use, tampered with or rolled back, a
     /// missing key.
     pub fn open(options: &GatewayOptions) -> Result<Self, GatewayError> {
-        Self::open_with(options, false, Options::default(), None)
+        Self::open_promising(options, None)
+    }
+
+    /// Opens a gateway whose log promises to be kept so many years; one that is there must promise
+    /// them already.
+    ///
+    /// # Errors
+    /// It promises others; else as [`Gateway::open`].
+    pub fn open_promising(
+        options: &GatewayOptions,
+        retention: Option<Retention>,
+    ) -> Result<Self, GatewayError> {
+        Self::open_with(options, false, Options::default(), retention)
     }
 
     /// Opens a log that is there and begins a new segment, so that all before can be archived.

@@ -17,6 +17,8 @@ use cwts_ring::KillPage;
 use cwts_types::KillState;
 
 use crate::GatewayError;
+use crate::control::{GATEWAY_ACTOR, clipped};
+use crate::request::request_halt;
 
 /// The switch of one gateway; shared with every thread that may halt it.
 #[derive(Debug)]
@@ -91,12 +93,16 @@ impl KillSwitch {
         self.tickets.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Halts the firm for whoever looks at the page. A request would have nobody to take it in: who
-    /// opens the log next finds the page raised, and makes a hold of that.
-    pub(crate) fn trip(&self) {
-        if let Some(page) = &self.page {
-            // Contended beyond reason is halted, to every reader.
-            let _ = page.raise(0, KillState::Halted as u8);
+    /// Halts the firm because the log has failed: in the page at once, for whoever looks at it, and
+    /// by a request that who opens the log next makes a hold of.
+    pub(crate) fn trip(&self, why: &str) {
+        let Some(page) = &self.page else { return };
+        // Contended beyond reason is halted, to every reader.
+        let _ = page.raise(0, KillState::Halted as u8);
+        if let Some(dir) = &self.dir {
+            let reason = clipped(&format!("the log failed: {why}"));
+            // The disk may take no request either: the raised page is then explained by itself.
+            let _ = request_halt(dir, "firm", GATEWAY_ACTOR, &reason, false, false);
         }
     }
 

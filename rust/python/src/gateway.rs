@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use cwts_gateway::{
-    Gateway as Core, GatewayError, GatewayOptions, HaltOptions, KeyStore, KillSwitch, raise,
+    Gateway as Core, GatewayError, GatewayOptions, HaltOptions, KeyStore, KillSwitch, Retention,
+    raise,
 };
 use cwts_risk::ExecEffect;
 use cwts_risk::limits::ReferenceSource;
@@ -60,7 +61,7 @@ impl Gateway {
 impl Gateway {
     #[new]
     #[pyo3(signature = (limits, limits_path, log=None, *, keys=None, origin=None, anchor=None,
-        release="async"))]
+        release="async", retention_years=None, rule=None))]
     #[expect(clippy::too_many_arguments, reason = "one argument an option of the gateway")]
     fn new(
         py: Python<'_>,
@@ -71,7 +72,10 @@ impl Gateway {
         origin: Option<String>,
         anchor: Option<PathBuf>,
         release: &str,
+        retention_years: Option<u16>,
+        rule: Option<&str>,
     ) -> Result<Self, Error> {
+        let retention = retention_years.map(|years| Retention::new(years, rule)).transpose()?;
         let release = match release {
             "async" => ReleaseMode::Async,
             "durable" => ReleaseMode::Durable,
@@ -88,7 +92,7 @@ impl Gateway {
             anchor,
             release,
         };
-        Ok(Self::of(py.detach(|| Core::open(&options))?, release))
+        Ok(Self::of(py.detach(|| Core::open_promising(&options, retention))?, release))
     }
 
     #[getter]
