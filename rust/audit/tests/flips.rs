@@ -158,6 +158,31 @@ fn garbage_is_refused_without_a_panic() {
     }
 }
 
+/// A writer that was ended between making room and its first frame leaves zeros behind the close,
+/// whole sectors of them. Anything else there is not what closing leaves.
+#[test]
+fn zeros_behind_a_close_are_room_and_nothing_else_is() {
+    let image = closed_log(40, 8, Options::default()).image();
+    let wal = image.keys().find(|name| name.starts_with("wal/")).unwrap();
+    let grown = |more: &[u8]| {
+        let storage = MemStorage::from_image(image.clone());
+        storage.with_file(wal, |bytes| bytes.extend_from_slice(more));
+        common::verdict(&storage)
+    };
+    for bytes in [512, 4096, 256 << 10] {
+        let verdict = grown(&vec![0; bytes]);
+        assert_eq!(verdict.findings, [], "{bytes}");
+        assert!(verdict.notes.iter().any(|note| note.starts_with("room behind the close")));
+    }
+    let mut one = [0; 512];
+    one[300] = 1;
+    for more in [&[0; 511][..], &[0; 513], &one] {
+        let found = grown(more).findings;
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].kind, FindingKind::WalPadding);
+    }
+}
+
 #[test]
 fn every_cut_and_every_removal_is_found() {
     let image = closed_log(40, 8, Options::default()).image();

@@ -9,7 +9,7 @@ use super::finding::{Finding, FindingKind, Stop};
 use super::tiles::stored_root;
 use super::walk::Walked;
 use crate::bundle::BundleId;
-use crate::frame::parse_segment_name;
+use crate::frame::{FRAME_ALIGN_BYTES, parse_segment_name};
 use crate::holds::{
     CHANGE_BYTES_MAX, ChangeRequest, HoldsFold, KILL_TEXT_BYTES_MAX, KillRequest, KillSnapshot,
     PAGE_BYTES, PAGE_FILE, REQUEST_BYTES_MAX, SCOPES_FILE, STATE_FILE, page_is_at_least,
@@ -259,7 +259,17 @@ impl Check<'_> {
                 self.verdict.notes.push(format!("temporary file `{}`", file.name));
             }
         }
-        let tail = walked.zero_tail.as_ref().or(walked.torn_tail.as_ref());
+        // A writer that opens a closed log makes room before its first frame, and may end between.
+        let is_room = |bytes: u64| bytes.is_multiple_of(FRAME_ALIGN_BYTES as u64);
+        let tail = match &walked.zero_tail {
+            Some((file, offset, bytes)) if clean && is_room(*bytes) => {
+                let room =
+                    format!("room behind the close: {bytes} zeros of `{file}` from {offset}");
+                self.verdict.notes.push(room);
+                None
+            }
+            zeros => zeros.as_ref().or(walked.torn_tail.as_ref()),
+        };
         if clean && let Some((file, offset, bytes)) = tail {
             self.findings.push(
                 Finding::new(FindingKind::WalPadding, file)
