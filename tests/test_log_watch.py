@@ -95,10 +95,37 @@ def test_a_watch_from_python_ends_behind_close(tmp_path: Path, keys: Path) -> No
     assert last.size > first.size
 
 
+def test_a_watch_from_python_ends_behind_its_first_finding(tmp_path: Path, keys: Path) -> None:
+    log, other = tmp_path / "log", tmp_path / "other"
+    for made in (log, other):
+        cwts.AuditLog.open(made, keys=keys).close()
+    looks = cwts.audit.watch(log, (other / "log.vkey").read_text(encoding="utf-8").strip())
+    assert [finding["kind"] for finding in next(looks).findings] == ["BAD_SIGNATURE"]
+    with pytest.raises(StopIteration):
+        next(looks)
+
+
+def test_entries_that_were_archived_are_watched_too(tmp_path: Path, keys: Path) -> None:
+    log = tmp_path / "log"
+    with cwts.AuditLog.open(log, keys=keys) as written:
+        written.append(cwts.audit.Note("one"))
+    cwts._core.archive_before(str(log), 2**62, keys=str(keys))
+    assert not (log / "wal" / f"{0:020}.wal").exists(), "the first segment is a block now"
+    last = list(cwts.audit.watch(log))[-1]
+    assert last.closed
+    assert last.findings == []
+    assert last.size == cwts.audit.verify(log).size
+
+
 def test_what_is_no_log_and_no_key_is_refused(tmp_path: Path, keys: Path) -> None:
     log = tmp_path / "log"
     cwts.AuditLog.open(log, keys=keys).close()
     assert watched(tmp_path / "absent").returncode == 2
+    (tmp_path / "empty").mkdir()
+    empty = watched(tmp_path / "empty")
+    assert (empty.returncode, "no log" in empty.stderr) == (2, True), empty.stderr
+    full = watched(keys)
+    assert (full.returncode, "no log" in full.stderr) == (2, True), full.stderr
     assert watched(log, "--vkey", "a", "--vkey", "b").returncode == 2
     assert watched(log, "--vkey", "nonsense").returncode == 2
     with pytest.raises(ValueError, match="no time"):

@@ -176,6 +176,9 @@ def test_the_facade_and_a_command_move_the_anchor(
     done = invoke("resume", desk.log, hold.id, *words)
     assert json.loads(done.stdout)["lifted"], done.output
     assert anchor.read_bytes() == (desk.log / "checkpoint").read_bytes()
+    done = invoke("log", "archive", desk.log, "--before", "2100-01-01T00:00Z", "--json")
+    assert json.loads(done.stdout)["blocks"] > 0, done.output
+    assert anchor.read_bytes() == (desk.log / "checkpoint").read_bytes()
     notes, kept = tmp_path / "notes", tmp_path / "notes.anchor"
     with cwts.AuditLog.open(notes, keys=desk.keys, anchor=kept) as log:
         log.append(audit.Note("a"))

@@ -10,7 +10,7 @@ import click
 
 from cwts import _core, audit
 from cwts.cli.output import FOUND_WRONG, json_option, one_line, write_json
-from cwts.cli.resume import take_in
+from cwts.cli.resume import take_in, two_people
 from cwts.limits import time_ns
 
 __all__ = ["hold", "holds", "release"]
@@ -28,9 +28,7 @@ _NEVER_NS: Final = 2**63 - 1
 @click.option("--person", default="", help="Only what this person or algorithm did.")
 @click.option("--from", "first", metavar="TIME", help="As in 2026-03-01T00:00Z. Default: always.")
 @click.option("--to", "end", metavar="TIME", help="Before when. Default: no end.")
-@click.option("--reason", help="Why; it stands in the log.")
-@click.option("--as", "actor", help="Who asks.")
-@click.option("--approve-as", "approver", help="Who agrees: somebody else.")
+@two_people
 @json_option
 @click.pass_context
 def hold(
@@ -78,9 +76,7 @@ def hold(
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("case")
-@click.option("--reason", help="Why; it stands in the log.")
-@click.option("--as", "actor", help="Who asks.")
-@click.option("--approve-as", "approver", help="Who agrees: somebody else.")
+@two_people
 @json_option
 @click.pass_context
 def release(

@@ -9,6 +9,7 @@ import click
 
 from cwts import _core, audit, serving
 from cwts.cli.log_keys import key_of
+from cwts.cli.log_serve import address, url_of
 from cwts.cli.output import FOUND_WRONG, json_option, write_json
 from cwts.errors import input_error
 
@@ -54,14 +55,7 @@ def init(*, name: str, key: Path, state: Path, as_json: bool) -> None:
     metavar="KEY|FILE",
     help="The key of a log to witness, or a file such as log.vkey; repeatable.",
 )
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option(
-    "--port",
-    default=0,
-    show_default="a free one",
-    type=click.IntRange(0, 65_535),
-    help="The port to listen on.",
-)
+@address
 def serve(*, key: Path, state: Path, logs: tuple[str, ...], host: str, port: int) -> None:
     """Cosign checkpoints of logs until Ctrl-C, each only if it goes on from the last.
 
@@ -71,9 +65,7 @@ def serve(*, key: Path, state: Path, logs: tuple[str, ...], host: str, port: int
     served = _core.Witness(os.fspath(key), os.fspath(state), [key_of(text) for text in logs])
     app = serving.witness_application(served)
     bound = serving.listening(host, port)
-    address, number = bound.getsockname()[:2]
-    shown = f"[{address}]" if ":" in address else address
-    click.echo(f"http://{shown}:{number} {served.vkey}")
+    click.echo(f"{url_of(bound)} {served.vkey}")
     serving.serve(app, bound)
 
 

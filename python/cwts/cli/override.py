@@ -10,7 +10,7 @@ import click
 
 from cwts import _core, audit
 from cwts.cli.output import FOUND_WRONG, json_option, write_json
-from cwts.cli.resume import take_in
+from cwts.cli.resume import take_in, two_people
 from cwts.limits import expiry_ns
 
 __all__ = ["override"]
@@ -26,9 +26,7 @@ __all__ = ["override"]
     multiple=True,
     help="A soft control that it may violate; once for each. Default: those that block it now.",
 )
-@click.option("--reason", help="Why; it stands in the log.")
-@click.option("--as", "actor", help="Who asks.")
-@click.option("--approve-as", "approver", help="Who agrees: somebody else.")
+@two_people
 @click.option(
     "--expires",
     metavar="TIME",

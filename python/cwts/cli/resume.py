@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -12,15 +13,26 @@ from cwts import _core, audit
 from cwts.cli.halt import acknowledged
 from cwts.cli.output import FOUND_WRONG, json_option, write_json
 
-__all__ = ["resume", "take_in"]
+__all__ = ["resume", "take_in", "two_people"]
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+
+
+def two_people(command: _Command) -> _Command:
+    """Give a command the options of what one person asks for and another agrees to."""
+    for option in (
+        click.option("--approve-as", "approver", help="Who agrees: somebody else."),
+        click.option("--as", "actor", help="Who asks."),
+        click.option("--reason", help="Why; it stands in the log."),
+    ):
+        command = option(command)
+    return command
 
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("hold", type=click.IntRange(1))
-@click.option("--reason", help="Why; it stands in the log.")
-@click.option("--as", "actor", help="Who asks.")
-@click.option("--approve-as", "approver", help="Who agrees: somebody else.")
+@two_people
 @json_option
 @click.pass_context
 def resume(

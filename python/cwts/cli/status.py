@@ -155,7 +155,7 @@ def alerts_table(found: dict[str, Any]) -> Table | None:
     for row in rows[:_SHOWN]:
         at = datetime.fromtimestamp(row["utc_ns"] // 10**9, UTC)
         kind = row["kind"] if row["percent"] is None else f"{row['percent']} %"
-        control = row["control"] or "IN_OUT_COMPARE"
+        control = row["control"] or ("IN_OUT_COMPARE" if row["kind"] == "in_out" else "-")
         values = (row["observed"], row["limit"])
         add_row(table, f"{row['seq']:,}", f"{at:%H:%M:%S}Z", kind, control, row["scope"], *values)
     _more(table, found["alert_count"])

@@ -8,7 +8,8 @@ use common::{
 };
 use cwts_audit::frame::segment_name;
 use cwts_audit::{
-    CHECKPOINT_FILE, Checkpoint, Finding, FindingKind, LiveCheck, MemStorage, SigningKey, Storage,
+    CHECKPOINT_FILE, Checkpoint, FileStat, Finding, FindingKind, LiveCheck, MemStorage, SigningKey,
+    Storage, StorageError,
 };
 use cwts_types::Body;
 
@@ -168,5 +169,96 @@ fn a_head_that_is_not_of_these_entries_is_found() {
         forged.write_file(CHECKPOINT_FILE, note.as_bytes()).unwrap();
         assert_eq!(only(&look(&mut before, &forged)).0, again);
         assert_eq!(only(&look(&mut check(), &forged)).0, first);
+    }
+}
+
+/// A reader sees a frame in pieces while it is written, from its start on, over zeros.
+#[test]
+fn a_frame_that_is_being_written_is_waited_for() {
+    let storage = MemStorage::new();
+    let (mut writer, mut maker) = create(storage.clone(), small()).unwrap();
+    fill(&mut writer, &mut maker, 30, 4);
+    writer.checkpoint().unwrap();
+    let name = segment_name(0);
+    let before = storage.read_all(&name, 1 << 20).unwrap().unwrap();
+    fill(&mut writer, &mut maker, 34, 4);
+    let after = storage.read_all(&name, 1 << 20).unwrap().unwrap();
+    let start = before.iter().zip(&after).position(|(a, b)| a != b).unwrap();
+    let end = after.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    let mut part = copy(&storage);
+    for written in start..=end {
+        let bytes = [&after[..written], &vec![0; after.len() - written]].concat();
+        part.write_file(&name, &bytes).unwrap();
+        let mut check = check();
+        assert_eq!(look(&mut check, &part), [], "{written} of {start}..{end}");
+        assert!(check.size() == 34 || (check.size() < 34 && written < end));
+        assert!(check.size() >= 30);
+    }
+}
+
+/// A storage whose first reading of a frame misses what was written meanwhile.
+struct Late(MemStorage, std::cell::Cell<bool>, u64);
+
+impl Storage for Late {
+    fn read_at(&self, name: &str, at: u64, buffer: &mut [u8]) -> Result<usize, StorageError> {
+        let got = self.0.read_at(name, at, buffer)?;
+        let place = self.2.checked_sub(at).map(|place| place as usize);
+        if name.starts_with("wal/")
+            && let Some(missed) = place.and_then(|place| buffer.get_mut(place..place + 32))
+            && !self.1.replace(true)
+        {
+            missed.fill(0);
+        }
+        Ok(got)
+    }
+
+    fn list(&self) -> Result<Vec<FileStat>, StorageError> {
+        self.0.list()
+    }
+
+    fn lock(&mut self) -> Result<(), StorageError> {
+        unreachable!("a reader")
+    }
+    fn create(&mut self, _: &str) -> Result<(), StorageError> {
+        unreachable!("a reader")
+    }
+    fn write_at(&mut self, _: &str, _: u64, _: &[u8]) -> Result<(), StorageError> {
+        unreachable!("a reader")
+    }
+    fn set_len(&mut self, _: &str, _: u64) -> Result<(), StorageError> {
+        unreachable!("a reader")
+    }
+    fn sync_data(&mut self, _: &str) -> Result<(), StorageError> {
+        unreachable!("a reader")
+    }
+    fn rename(&mut self, _: &str, _: &str) -> Result<(), StorageError> {
+        unreachable!("a reader")
+    }
+    fn unlink(&mut self, _: &str) -> Result<(), StorageError> {
+        unreachable!("a reader")
+    }
+    fn sync_dir(&mut self, _: &str) -> Result<(), StorageError> {
+        unreachable!("a reader")
+    }
+    fn syncfs(&mut self) -> Result<(), StorageError> {
+        unreachable!("a reader")
+    }
+}
+
+#[test]
+fn what_a_reader_missed_once_is_read_again_before_it_is_called_forged() {
+    let storage = closed_log(40, 4, small());
+    let bytes = storage.read_all(&segment_name(0), 1 << 20).unwrap().unwrap();
+    // The link of the second frame, which stands behind its payload.
+    let second = (512..bytes.len()).step_by(512).find(|at| bytes[*at..].starts_with(b"CWTSWAL1"));
+    let second = second.unwrap();
+    let payload = u32::from_le_bytes(bytes[second + 32..second + 36].try_into().unwrap());
+    for field in [0, 32] {
+        let at = second as u64 + 64 + u64::from(payload) + field;
+        let late = Late(copy(&storage), std::cell::Cell::new(false), at);
+        let mut check = check();
+        assert_eq!(check.advance(&late, &mut |_, _| Vec::new()).unwrap(), []);
+        assert!(late.1.get(), "something was missed");
+        assert_eq!(check.size(), 40);
     }
 }

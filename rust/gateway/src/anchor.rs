@@ -1,10 +1,15 @@
 //! The file that keeps a log's newest checkpoint a second time: anywhere but in the log.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cwts_audit::{Anchor, CompactRange, FsAnchor, Hash};
 
 use crate::{GatewayError, GatewayOptions, read_log};
+
+/// Where whoever opens a log for a moment, and no gateway runs on it, finds its anchor.
+pub fn anchor_from_environment() -> Option<PathBuf> {
+    std::env::var_os("CWTS_ANCHOR").filter(|path| !path.is_empty()).map(PathBuf::from)
+}
 
 /// The anchor of a log whose directory exists.
 ///

@@ -55,7 +55,7 @@ mod watch;
 pub mod whatif;
 mod witness;
 
-pub use anchor::root_of_frames;
+pub use anchor::{anchor_from_environment, root_of_frames};
 pub use archiving::{ArchivedNow, unarchive};
 pub use change::LimitsRequest;
 pub use clock::{Clock, Now, system_utc_ns};

@@ -51,6 +51,12 @@ impl Watch {
             source: LogError::from(source),
         };
         let storage = FsStorage::open(&self.dir).map_err(log_error)?;
+        if self.check.size() == 0 && !crate::reader::holds_a_log(&self.dir)? {
+            return Err(GatewayError::Log {
+                dir: self.dir.display().to_string(),
+                source: LogError::Empty,
+            });
+        }
         let (before, start) = (self.check.size(), Instant::now());
         loop {
             let (check, again) = (&mut self.check, &mut self.again);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use cwts_audit::{FsStorage, Storage as _};
 use cwts_gateway::{
     ArchivedNow, CaseAsked, Expired, Gateway as Core, GatewayError, GatewayOptions, HoldRequest,
-    KeyStore, Said, case_rows,
+    KeyStore, Said, anchor_from_environment, case_rows,
 };
 use cwts_types::{AccessKind, ReleaseMode};
 use pyo3::exceptions::PyValueError;
@@ -160,11 +160,7 @@ pub(crate) fn archive_before(
     keys: Option<PathBuf>,
 ) -> Result<Bound<'_, PyAny>, Error> {
     let done = py.detach(|| -> Result<ArchivedNow, GatewayError> {
-        let release = ReleaseMode::Async;
-        let (dir, keys) = (Some(dir), keys.map(KeyStore::new));
-        let options =
-            GatewayOptions { limits: None, dir, keys, origin: None, anchor: None, release };
-        let mut gateway = Core::open_to_archive(&options)?;
+        let mut gateway = Core::open_to_archive(&of_log(dir, keys))?;
         let done = gateway.archive_before(before_ns)?;
         gateway.close()?;
         Ok(done)
@@ -201,11 +197,7 @@ pub(crate) fn expire<'py>(
     keys: Option<PathBuf>,
 ) -> Result<Bound<'py, PyAny>, Error> {
     let done = py.detach(|| -> Result<Expired, GatewayError> {
-        let release = ReleaseMode::Async;
-        let (dir, keys) = (Some(log), keys.map(KeyStore::new));
-        let options =
-            GatewayOptions { limits: None, dir, keys, origin: None, anchor: None, release };
-        let mut gateway = Core::open_records(&options)?;
+        let mut gateway = Core::open_records(&of_log(log, keys))?;
         let done = gateway.expire(&archive, now_ns, actor);
         // A refusal is an entry, too.
         gateway.close()?;
@@ -259,4 +251,11 @@ fn archived_row(done: &ArchivedNow) -> Value {
         "blocks": blocks, "entries": entries, "bytes": bytes, "freed": freed, "end": end,
         "before": before,
     })
+}
+
+/// A log that is there, opened for a moment and as it is.
+fn of_log(dir: PathBuf, keys: Option<PathBuf>) -> GatewayOptions {
+    let (dir, keys) = (Some(dir), keys.map(KeyStore::new));
+    let (anchor, release) = (anchor_from_environment(), ReleaseMode::Async);
+    GatewayOptions { limits: None, dir, keys, origin: None, anchor, release }
 }
