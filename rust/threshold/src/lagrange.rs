@@ -1,0 +1,142 @@
+//! How t values of a polynomial give its value at 0.
+//!
+//! Source: Lagrange interpolation; the integer form is design note "threshold", section 4. With
+//! members 1..n the coefficients of 7 of 10 have at most 12 bits instead of 255.
+//! Invariant: sum of the coefficients = the denominator (the polynomial 1 has the value 1 at 0).
+
+use ff::Field as _;
+
+use crate::scalar::Scalar;
+
+/// The weights of a subset's values: value at 0 = 1/denominator * sum coefficient_i * value_i.
+#[derive(Debug, Clone)]
+pub enum Coefficients {
+    /// Small integers over one denominator.
+    Integers {
+        /// One for each member, of both signs.
+        weights: Vec<i64>,
+        /// What the sum is divided by.
+        denominator: u64,
+    },
+    /// Weights modulo the group's order: for subsets whose integers do not fit 64 bits.
+    Field(Vec<Scalar>),
+}
+
+/// A subset's coefficients, in the order of its members.
+#[derive(Debug, Clone)]
+pub struct Row(Coefficients);
+
+impl Row {
+    /// The coefficients of distinct members, sorted, from 1.
+    pub fn of(members: &[u16]) -> Self {
+        Self(integers(members).unwrap_or_else(|| Coefficients::Field(field_weights(members))))
+    }
+
+    /// The coefficients.
+    pub fn coefficients(&self) -> &Coefficients {
+        &self.0
+    }
+
+    /// The weights modulo the group's order, whatever their form.
+    pub fn weights(&self) -> Vec<Scalar> {
+        match &self.0 {
+            Coefficients::Field(weights) => weights.clone(),
+            Coefficients::Integers { weights, denominator } => {
+                let inverse = inverse(*denominator);
+                weights.iter().map(|weight| signed(*weight) * inverse).collect()
+            }
+        }
+    }
+
+    /// What combining costs, to compare rows of one committee: a division, then additions.
+    pub(crate) fn cost(&self) -> (bool, u32) {
+        match &self.0 {
+            Coefficients::Field(_) => (true, u32::MAX),
+            Coefficients::Integers { weights, denominator } => {
+                let bits = weights.iter().map(|w| crate::vartime::naf(w.unsigned_abs()));
+                (
+                    *denominator != 1,
+                    bits.map(|digits| digits.0.count_ones() + digits.1.count_ones()).sum(),
+                )
+            }
+        }
+    }
+}
+
+/// 1/denominator modulo the group's order.
+pub(crate) fn inverse(denominator: u64) -> Scalar {
+    let inverse: Option<Scalar> = Scalar::from(denominator).invert().into();
+    inverse.expect("a denominator is below the group's order and not zero")
+}
+
+fn signed(weight: i64) -> Scalar {
+    let size = Scalar::from(weight.unsigned_abs());
+    if weight < 0 { -size } else { size }
+}
+
+/// `None` where a number does not fit.
+fn integers(members: &[u16]) -> Option<Coefficients> {
+    let mut fractions = Vec::with_capacity(members.len());
+    let mut common: i128 = 1;
+    for &i in members {
+        let (mut above, mut below) = (1i128, 1i128);
+        for &j in members.iter().filter(|j| **j != i) {
+            above = above.checked_mul(i128::from(j))?;
+            below = below.checked_mul(i128::from(j) - i128::from(i))?;
+            let shared = gcd(above, below);
+            (above, below) = (above / shared, below / shared);
+        }
+        if below < 0 {
+            (above, below) = (-above, -below);
+        }
+        common = (common / gcd(common, below)).checked_mul(below)?;
+        fractions.push((above, below));
+    }
+    let weights = fractions.into_iter().map(|(above, below)| {
+        above.checked_mul(common / below).and_then(|weight| i64::try_from(weight).ok())
+    });
+    let weights = weights.collect::<Option<Vec<i64>>>()?;
+    Some(Coefficients::Integers { weights, denominator: u64::try_from(common).ok()? })
+}
+
+fn gcd(a: i128, b: i128) -> i128 {
+    let (mut a, mut b) = (a.abs(), b.abs());
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a.max(1)
+}
+
+/// The weights at 0 modulo the group's order.
+pub fn field_weights(members: &[u16]) -> Vec<Scalar> {
+    weights_at(members, 0)
+}
+
+/// The weights at a point that is no member's, with one inversion for all.
+pub(crate) fn weights_at(members: &[u16], point: u16) -> Vec<Scalar> {
+    let to = |j: u16| signed(i64::from(j) - i64::from(point));
+    let all = members.iter().fold(Scalar::ONE, |product, j| product * to(*j));
+    // lambda_i = prod_j (j - x) / ((i - x) prod_{j != i} (j - i)).
+    let below: Vec<Scalar> = members
+        .iter()
+        .map(|&i| {
+            members
+                .iter()
+                .filter(|j| **j != i)
+                .fold(to(i), |product, &j| product * signed(i64::from(j) - i64::from(i)))
+        })
+        .collect();
+    let mut before = Vec::with_capacity(below.len());
+    let product = below.iter().fold(Scalar::ONE, |product, value| {
+        before.push(product);
+        product * value
+    });
+    let inverse: Option<Scalar> = product.invert().into();
+    let mut inverse = inverse.expect("members are distinct and not the point");
+    let mut weights = vec![Scalar::ZERO; below.len()];
+    for at in (0..below.len()).rev() {
+        weights[at] = all * inverse * before[at];
+        inverse *= below[at];
+    }
+    weights
+}

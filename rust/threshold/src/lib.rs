@@ -1,0 +1,36 @@
+//! Threshold BLS signatures over BLS12-381: one 48-byte signature that t of n members made
+//! together, checked with one 96-byte key.
+//!
+//! Source: draft-irtf-cfrg-bls-signature-05 (suites, proof of possession); RFC 9380 (hashing to
+//! the curve); Boldyreva 2003 (threshold BLS); design note "threshold".
+//! Invariant: no public function takes a point that was not checked to be on the curve, in the
+//! subgroup and not the identity; a [`Partial`] is the one exception, and its type says so.
+//! Secrets are multiplied in constant time; what is in [`vartime`] sees public values only.
+#![forbid(unsafe_code)]
+
+mod batch;
+mod committee;
+mod error;
+mod lagrange;
+pub mod min_pk;
+mod point;
+mod recover;
+mod scalar;
+mod secret;
+mod sharing;
+mod sign;
+mod vartime;
+
+pub use batch::{BATCH_MAX, BatchSecret, verify_batch};
+pub use committee::{Committee, MEMBERS_MAX};
+pub use error::{EncodingFault, Error};
+pub use lagrange::{Coefficients, Row, field_weights};
+pub use point::{G1_BYTES, G2_BYTES, PublicKey, Signature};
+pub use recover::{Partial, Recovered, forge_partial, recover};
+pub use scalar::{SCALAR_BYTES, Scalar};
+pub use secret::{SecretKey, Seed, Share};
+pub use sharing::{Dealing, Sharing, deal};
+pub use sign::{
+    POP_DST, Proof, Registry, SIGNATURE_DST, aggregate, fast_aggregate_verify, partial_sign,
+    pop_prove, pop_verify, sign, verify, verify_with_dst,
+};
