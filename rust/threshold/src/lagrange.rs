@@ -4,8 +4,7 @@
 //! members 1..n the coefficients of 7 of 10 have at most 12 bits instead of 255.
 //! Invariant: sum of the coefficients = the denominator (the polynomial 1 has the value 1 at 0).
 
-use ff::Field as _;
-
+use crate::polynomial::{self, invert, signed};
 use crate::scalar::Scalar;
 
 /// The weights of a subset's values: value at 0 = 1/denominator * sum coefficient_i * value_i.
@@ -29,7 +28,7 @@ pub struct Row(Coefficients);
 impl Row {
     /// The coefficients of distinct members, sorted, from 1.
     pub fn of(members: &[u16]) -> Self {
-        Self(integers(members).unwrap_or_else(|| Coefficients::Field(field_weights(members))))
+        Self(integers(members).unwrap_or_else(|| Coefficients::Field(polynomial::weights(members))))
     }
 
     /// The coefficients.
@@ -43,7 +42,7 @@ impl Row {
             Coefficients::Field(weights) => weights.clone(),
             Coefficients::Integers { weights, denominator } => {
                 let inverse = inverse(*denominator);
-                weights.iter().map(|weight| signed(*weight) * inverse).collect()
+                weights.iter().map(|weight| signed::<Scalar>(*weight) * inverse).collect()
             }
         }
     }
@@ -65,13 +64,7 @@ impl Row {
 
 /// 1/denominator modulo the group's order.
 pub(crate) fn inverse(denominator: u64) -> Scalar {
-    let inverse: Option<Scalar> = Scalar::from(denominator).invert().into();
-    inverse.expect("a denominator is below the group's order and not zero")
-}
-
-fn signed(weight: i64) -> Scalar {
-    let size = Scalar::from(weight.unsigned_abs());
-    if weight < 0 { -size } else { size }
+    invert(Scalar::from(denominator))
 }
 
 /// `None` where a number does not fit.
@@ -105,38 +98,4 @@ fn gcd(a: i128, b: i128) -> i128 {
         (a, b) = (b, a % b);
     }
     a.max(1)
-}
-
-/// The weights at 0 modulo the group's order.
-pub fn field_weights(members: &[u16]) -> Vec<Scalar> {
-    weights_at(members, 0)
-}
-
-/// The weights at a point that is no member's, with one inversion for all.
-pub(crate) fn weights_at(members: &[u16], point: u16) -> Vec<Scalar> {
-    let to = |j: u16| signed(i64::from(j) - i64::from(point));
-    let all = members.iter().fold(Scalar::ONE, |product, j| product * to(*j));
-    // lambda_i = prod_j (j - x) / ((i - x) prod_{j != i} (j - i)).
-    let below: Vec<Scalar> = members
-        .iter()
-        .map(|&i| {
-            members
-                .iter()
-                .filter(|j| **j != i)
-                .fold(to(i), |product, &j| product * signed(i64::from(j) - i64::from(i)))
-        })
-        .collect();
-    let mut before = Vec::with_capacity(below.len());
-    let product = below.iter().fold(Scalar::ONE, |product, value| {
-        before.push(product);
-        product * value
-    });
-    let inverse: Option<Scalar> = product.invert().into();
-    let mut inverse = inverse.expect("members are distinct and not the point");
-    let mut weights = vec![Scalar::ZERO; below.len()];
-    for at in (0..below.len()).rev() {
-        weights[at] = all * inverse * before[at];
-        inverse *= below[at];
-    }
-    weights
 }

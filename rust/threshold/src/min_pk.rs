@@ -76,7 +76,7 @@ pub fn aggregate(signatures: &[&[u8]]) -> Result<[u8; 96], Error> {
         .map_err(|_| Error::Empty { field: "signatures" })
 }
 
-/// A message's point in G2 (RFC 9380), compressed.
-pub fn hash_to_g2(message: &[u8], dst: &[u8]) -> [u8; 96] {
-    G2Projective::hash_to_curve(message, dst, &[]).to_compressed()
+/// A message's point in G2 (RFC 9380): x and y, big-endian, each with the part at u first.
+pub fn hash_to_g2(message: &[u8], dst: &[u8]) -> [u8; 192] {
+    G2Projective::hash_to_curve(message, dst, &[]).to_uncompressed()
 }

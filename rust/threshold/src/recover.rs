@@ -7,8 +7,9 @@ use sha2::{Digest, Sha256};
 
 use crate::batch::{BatchSecret, bisect, partials_hold};
 use crate::error::Error;
-use crate::lagrange::{Coefficients, Row, inverse, weights_at};
+use crate::lagrange::{Coefficients, Row, inverse};
 use crate::point::{G1_BYTES, Signature, parse_g1_curve};
+use crate::polynomial::weights_at;
 use crate::sharing::Sharing;
 use crate::sign::{SIGNATURE_DST, hash};
 use crate::vartime;

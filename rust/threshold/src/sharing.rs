@@ -3,12 +3,12 @@
 //! Source: Shamir 1979; Feldman 1987 (commitments to the coefficients).
 
 use blstrs::G2Projective;
-use ff::Field as _;
 use group::{Curve as _, Group as _};
 
 use crate::committee::Committee;
 use crate::error::Error;
 use crate::point::{G2_BYTES, PublicKey, parse_g2};
+use crate::polynomial::{evaluate, value_at};
 use crate::scalar::{self, Scalar};
 use crate::secret::{SecretScalar, Seed, Share, wipe};
 
@@ -132,23 +132,4 @@ pub fn deal(committee: Committee, seed: &Seed) -> Result<Dealing, Error> {
     let commitments = coefficients.iter().map(|c| G2Projective::generator() * c).collect();
     coefficients.iter_mut().for_each(wipe);
     Ok(Dealing { sharing: Sharing::of(committee, commitments)?, shares })
-}
-
-/// The polynomial's value at a member.
-pub(crate) fn value_at(coefficients: &[Scalar], index: u16) -> Scalar {
-    let x = Scalar::from(u64::from(index));
-    coefficients.iter().rev().fold(Scalar::ZERO, |value, c| value * x + c)
-}
-
-/// The committed polynomial's value at a member, by Horner: an index has few bits.
-pub(crate) fn evaluate(commitments: &[G2Projective], index: u16) -> G2Projective {
-    commitments.iter().rev().fold(G2Projective::identity(), |value, c| small(&value, index) + c)
-}
-
-fn small(point: &G2Projective, times: u16) -> G2Projective {
-    let bits = (0..16 - times.leading_zeros()).rev();
-    bits.fold(G2Projective::identity(), |sum, bit| {
-        let twice = sum.double();
-        if times >> bit & 1 == 1 { twice + point } else { twice }
-    })
 }

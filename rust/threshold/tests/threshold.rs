@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 use cwts_threshold::{
-    BatchSecret, Coefficients, Committee, Dealing, Error, Partial, Row, SecretKey, Seed, Sharing,
-    aggregate, deal, partial_sign, recover, sign, verify, verify_batch,
+    BatchSecret, Coefficients, Committee, Dealing, Error, Partial, Row, Scalar, SecretKey, Seed,
+    Sharing, aggregate, deal, partial_sign, recover, sign, verify, verify_batch,
 };
 use proptest::prelude::*;
 
@@ -247,7 +247,7 @@ proptest! {
         prop_assert_eq!(some.signature, whole.signature);
         prop_assert!(verify(dealing.sharing.key(), MESSAGE, &some.signature));
         let weights = Row::of(&members).weights();
-        prop_assert_eq!(weights, cwts_threshold::field_weights(&members));
+        prop_assert_eq!(weights, cwts_threshold::polynomial::weights::<Scalar>(&members));
     }
 
     #[test]
