@@ -46,13 +46,14 @@ __all__ = [
     "errors",
     "replay",
     "suggest_limits",
+    "threshold",
     "whatif",
 ]
 
 if TYPE_CHECKING:
     from typing import Any, Final
 
-    from cwts import audit, datasets, errors
+    from cwts import audit, datasets, errors, threshold
     from cwts._audit_log import AuditLog
     from cwts._clock import ClockSync
     from cwts._core import BUILD_PROFILE, CwtsError, Decision, Order
@@ -97,6 +98,7 @@ _HOMES: Final = {
     "errors": ("cwts.errors", ""),
     "replay": ("cwts._replay", "replay"),
     "suggest_limits": ("cwts._suggest", "suggest_limits"),
+    "threshold": ("cwts.threshold", ""),
     "whatif": ("cwts._whatif", "whatif"),
 }
 

@@ -10,29 +10,38 @@ __all__ = [
     "AuditBackpressureError",
     "CwtsError",
     "Decision",
+    "EncodingError",
     "EntryTooLongError",
     "Events",
     "Follower",
     "Gateway",
     "InputError",
+    "KeyRegistry",
     "LimitsError",
     "LogError",
     "LogFailedError",
     "LogInUseError",
     "LogWatch",
+    "NotEnoughSharesError",
     "Order",
+    "Partial",
     "PermissionDeniedError",
     "Producer",
     "ProducerError",
+    "PublicKey",
     "QueueFullError",
     "RangeCheck",
     "Replay",
     "RetentionError",
     "RollbackError",
     "ScopeError",
+    "SecretKey",
+    "Share",
+    "Sharing",
     "Suggest",
     "SynthFlow",
     "TamperError",
+    "ThresholdError",
     "WhatIf",
     "Witness",
     "alerts",
@@ -46,6 +55,11 @@ __all__ = [
     "archive_before",
     "archive_open",
     "asset_class",
+    "bls_aggregate",
+    "bls_fast_aggregate_verify",
+    "bls_sign",
+    "bls_verify",
+    "bls_verify_batch",
     "cancels_after",
     "cases",
     "check_limits",
@@ -54,6 +68,7 @@ __all__ = [
     "checkpoint",
     "consistency",
     "controls",
+    "deal_shares",
     "decision_stream",
     "decode_columns",
     "entries_raw",
@@ -76,12 +91,16 @@ __all__ = [
     "lists_operators",
     "locate",
     "log_file",
+    "min_pk_verify",
     "new_operator",
     "new_witness",
     "open_cases",
     "open_records",
     "order_receipts",
     "override_order",
+    "partial_sign",
+    "pop_prove",
+    "pop_verify",
     "profiles",
     "propose_limits",
     "range_proof",
@@ -90,6 +109,7 @@ __all__ = [
     "receipt",
     "record_check",
     "record_clock",
+    "recover_signature",
     "registers",
     "release_case",
     "request_approve",
@@ -124,6 +144,7 @@ __all__ = [
     "unarchive",
     "unpack",
     "verify",
+    "verify_partial",
     "verify_receipts",
     "witness_name",
     "witness_request",
@@ -765,3 +786,97 @@ def verify(
 def verify_receipts(files: list[tuple[str, bytes]], keys: list[str]) -> dict[str, Any]: ...
 def entry_schema() -> str: ...
 def write_tlog(dir: str, origin: str, seed: bytes, entries: list[bytes]) -> str: ...
+
+class ThresholdError(CwtsError): ...
+class EncodingError(ThresholdError): ...
+
+class NotEnoughSharesError(ThresholdError):
+    have: int
+    need: int
+    blamed: list[int]
+
+@final
+class SecretKey:
+    """A secret key; nothing shows it."""
+
+    def __new__(cls, value: bytes) -> SecretKey: ...
+    @staticmethod
+    def generate() -> SecretKey: ...
+    def public_key(self) -> PublicKey: ...
+
+@final
+class PublicKey:
+    """A checked key: 96 bytes."""
+
+    def __new__(cls, value: bytes) -> PublicKey: ...
+    def __bytes__(self) -> bytes: ...
+    def __hash__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+@final
+class Share:
+    """One member's share; nothing shows it."""
+
+    @property
+    def index(self) -> int: ...
+    @property
+    def epoch(self) -> int: ...
+
+@final
+class Partial:
+    """One member's part of a signature, 48 bytes, not checked."""
+
+    def __new__(cls, value: bytes, index: int, epoch: int) -> Partial: ...
+    @property
+    def index(self) -> int: ...
+    @property
+    def epoch(self) -> int: ...
+    def __bytes__(self) -> bytes: ...
+    def __hash__(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+@final
+class Sharing:
+    """A committee's public polynomial: t times 96 bytes."""
+
+    def __new__(cls, commitments: bytes, *, n: int, t: int, epoch: int) -> Sharing: ...
+    @property
+    def n(self) -> int: ...
+    @property
+    def t(self) -> int: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def key(self) -> PublicKey: ...
+    def member_key(self, index: int) -> PublicKey: ...
+    def check_share(self, share: Share) -> None: ...
+    def __bytes__(self) -> bytes: ...
+
+@final
+class KeyRegistry:
+    """Keys of which each proved possession."""
+
+    def __new__(cls) -> KeyRegistry: ...
+    def register(self, key: PublicKey, proof: bytes) -> int: ...
+    def __len__(self) -> int: ...
+
+def bls_sign(key: SecretKey, message: bytes) -> bytes: ...
+def bls_verify(key: PublicKey, message: bytes, signature: bytes) -> bool: ...
+def bls_verify_batch(
+    key: PublicKey, messages: list[bytes], signatures: list[bytes]
+) -> list[int]: ...
+def bls_aggregate(signatures: list[bytes]) -> bytes: ...
+def bls_fast_aggregate_verify(
+    registry: KeyRegistry, places: list[int], message: bytes, signature: bytes
+) -> bool: ...
+def pop_prove(key: SecretKey) -> bytes: ...
+def pop_verify(key: PublicKey, proof: bytes) -> bool: ...
+def deal_shares(*, n: int, t: int, epoch: int) -> tuple[Sharing, list[Share]]: ...
+def partial_sign(share: Share, message: bytes) -> Partial: ...
+def recover_signature(
+    sharing: Sharing, message: bytes, partials: list[Partial]
+) -> tuple[bytes, list[int]]: ...
+def verify_partial(sharing: Sharing, message: bytes, partial: Partial) -> bool: ...
+def min_pk_verify(key: bytes, message: bytes, signature: bytes, suite: str) -> bool: ...

@@ -10,12 +10,14 @@ from typing import Any, Final
 from cwts._core import (
     AuditBackpressureError,
     CwtsError,
+    EncodingError,
     EntryTooLongError,
     InputError,
     LimitsError,
     LogError,
     LogFailedError,
     LogInUseError,
+    NotEnoughSharesError,
     PermissionDeniedError,
     ProducerError,
     QueueFullError,
@@ -23,11 +25,13 @@ from cwts._core import (
     RollbackError,
     ScopeError,
     TamperError,
+    ThresholdError,
 )
 
 __all__ = [
     "AuditBackpressureError",
     "CwtsError",
+    "EncodingError",
     "EntryTooLongError",
     "FilesFailedError",
     "InputError",
@@ -35,6 +39,7 @@ __all__ = [
     "LogError",
     "LogFailedError",
     "LogInUseError",
+    "NotEnoughSharesError",
     "PermissionDeniedError",
     "ProducerError",
     "QueueFullError",
@@ -42,6 +47,7 @@ __all__ = [
     "RollbackError",
     "ScopeError",
     "TamperError",
+    "ThresholdError",
 ]
 
 

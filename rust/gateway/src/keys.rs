@@ -206,7 +206,7 @@ fn sync_folder(folder: &Path) -> Result<(), GatewayError> {
 }
 
 /// 32 bytes of the system's randomness.
-pub(crate) fn random_32() -> Result<Zeroizing<[u8; 32]>, GatewayError> {
+pub fn random_32() -> Result<Zeroizing<[u8; 32]>, GatewayError> {
     let mut out = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *out).map_err(|e| GatewayError::Key {
         path: "the system's random source".to_owned(),

@@ -74,7 +74,7 @@ pub use keeping::{
     request_release,
 };
 pub use key_epoch::KeyLife;
-pub use keys::{Escrow, KeyStore, read_k0};
+pub use keys::{Escrow, KeyStore, random_32, read_k0};
 pub use limits_schema::limits_schema;
 pub use limits_state::{diff_rows, effective_rows, limits_state, proposal_row};
 pub use limits_text::parse_limits;

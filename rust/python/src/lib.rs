@@ -25,6 +25,7 @@ mod records;
 mod replay;
 mod run;
 mod table;
+mod threshold;
 mod torture;
 mod watch;
 mod whatif;
@@ -100,6 +101,13 @@ mod _core {
     use crate::replay::{Replay, asset_class, generate, profiles};
     #[pymodule_export]
     use crate::run::{check_run, decision_stream, seal_run};
+    #[pymodule_export]
+    use crate::threshold::{
+        EncodingError, KeyRegistry, NotEnoughSharesError, Partial, PublicKey, SecretKey, Share,
+        Sharing, ThresholdError, bls_aggregate, bls_fast_aggregate_verify, bls_sign, bls_verify,
+        bls_verify_batch, deal_shares, min_pk_verify, partial_sign, pop_prove, pop_verify,
+        recover_signature, verify_partial,
+    };
     #[pymodule_export]
     use crate::torture::{torture_check, torture_input, torture_run, torture_targets};
     #[pymodule_export]
