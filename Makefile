@@ -28,7 +28,7 @@ test-python: $(UV)
 
 # Our decisions against other engines'. NautilusTrader is 100 MB and LGPL: for this run only.
 peers-test: $(UV)
-	$(UV) run --locked --with nautilus_trader==1.221.0 --with pymerkle==7.0.0 pytest -q tests/test_peers_risk.py
+	$(UV) run --locked --with nautilus_trader==1.221.0 --with pymerkle==7.0.0 --with blspy==2.0.3 pytest -q tests/test_peers_risk.py
 
 check: style checkers
 
@@ -45,7 +45,7 @@ checkers: $(UV)
 
 # Side by side with the peers, in one process; the ratio is the figure.
 bench: $(UV)
-	$(UV) run --locked --no-dev --extra bench --with nautilus_trader==1.221.0 --with pymerkle==7.0.0 cwts bench --peers
+	$(UV) run --locked --no-dev --extra bench --with nautilus_trader==1.221.0 --with pymerkle==7.0.0 --with blspy==2.0.3 cwts bench --peers
 
 # The same over commits, as static pages under .asv/html; figures.html among them loads nothing. asv
 # cleans its clone between commits, so the target directory stays outside it.

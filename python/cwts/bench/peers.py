@@ -17,12 +17,13 @@ VERSIONS = {
 }
 
 #: Those that no extra of ours installs, for their size and licence: `make bench` brings them.
-BROUGHT = {"nautilus_trader": "1.221.0", "pymerkle": "7.0.0"}
+BROUGHT = {"blspy": "2.0.3", "nautilus_trader": "1.221.0", "pymerkle": "7.0.0"}
 
 #: Peers without a package to look for: parts of us, and what a Rust benchmark is built with.
 ALONE = (
     *("the log alone", "one worker", "own scalar", "openpit crate", "ct-merkle"),
     *("raw hash loop", "the slower half", "one fdatasync", "sqlite3"),
+    *("commonware", "own verify", "own verify each", "own loop"),
 )
 
 
@@ -62,13 +63,14 @@ def find(name: str) -> Any:
     PeerMissing
         It cannot be measured here.
     """
-    from cwts.bench import decoders, nautilus, openpit, rings, trees
+    from cwts.bench import decoders, nautilus, openpit, rings, threshold, trees
 
     if name in ALONE:
         return Alone(name)
     if name == "numpy":
         return Alone(f"numpy {metadata.version('numpy')}")
     by_name: dict[str, Callable[[], Any]] = {
+        "blspy": threshold.blspy,
         "nautilus_trader": nautilus.find,
         "openpit": openpit.find,
         "pyarrow": trees.parquet,

@@ -19,6 +19,7 @@ from cwts.bench.log import LOG
 from cwts.bench.peers import PeerMissing
 from cwts.bench.risk import RISK
 from cwts.bench.scene import Measured, Scene, WorkDiffersError, same
+from cwts.bench.threshold import THRESHOLD
 from cwts.bench.timing import Job, alternate, cpu, quiet
 
 __all__ = ["BENCHES", "KEYS", "Measured", "Row", "Scene", "WorkDiffersError", "measure", "rows"]
@@ -163,6 +164,7 @@ BENCHES: dict[str, Callable[[Scene], Measured]] = {
     **RISK,
     "log_cost_ns": log_cost_ns,
     **LOG,
+    **THRESHOLD,
     **KILLS,
     **FEEDS,
 }

@@ -3,13 +3,13 @@
 //! Source: Bellare, Garay, Rabin 1998 (small exponents test), weights of 128 bits.
 //! Invariant: each point was checked to be in the subgroup before; errors outside it would cancel.
 
-use blstrs::{G1Projective, G2Projective};
+use blstrs::G1Projective;
 use group::Curve as _;
 use sha2::{Digest, Sha256};
 use zeroize::ZeroizeOnDrop;
 
 use crate::error::Error;
-use crate::point::{PublicKey, Signature, pairs_once};
+use crate::point::{PublicKey, Signature};
 use crate::sign::{SIGNATURE_DST, hash};
 use crate::vartime;
 
@@ -84,37 +84,29 @@ pub fn verify_batch(
             let signature = vartime::g1_weighted(&points[from..to], weights);
             key.pairs(&hash.to_affine(), &signature.to_affine())
         };
-        bisect(0, chunk.len(), &holds, &mut |one| bad.push(at + one));
+        bisect(0, chunk.len(), false, &holds, &mut |one| bad.push(at + one));
     }
     Ok(bad)
 }
 
-/// Names every place at which what holds for a good range does not.
+/// Names every place at which what holds for a good range does not. A range whose other half is
+/// good is bad without a look, if the two together are; `is_bad` says that of this one.
 pub(crate) fn bisect(
     from: usize,
     to: usize,
+    is_bad: bool,
     holds: &dyn Fn(usize, usize) -> bool,
     found: &mut dyn FnMut(usize),
-) {
-    if from == to || holds(from, to) {
-        return;
+) -> bool {
+    if from == to || (!is_bad && holds(from, to)) {
+        return true;
     }
     if to - from == 1 {
-        return found(from);
+        found(from);
+        return false;
     }
     let middle = from.midpoint(to);
-    bisect(from, middle, holds, found);
-    bisect(middle, to, holds, found);
-}
-
-/// Whether sum w_i sigma_i is by sum w_i Y_i: partials of one message under their members' keys.
-pub(crate) fn partials_hold(
-    message_hash: &G1Projective,
-    points: &[G1Projective],
-    keys: &[G2Projective],
-    weights: &[[u8; 16]],
-) -> bool {
-    let signature = vartime::g1_weighted(points, weights);
-    let key = vartime::g2_weighted(keys, weights);
-    pairs_once(&signature.to_affine(), &message_hash.to_affine(), &key.to_affine())
+    let left = bisect(from, middle, false, holds, found);
+    bisect(middle, to, left, holds, found);
+    false
 }

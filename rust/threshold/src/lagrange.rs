@@ -7,6 +7,9 @@
 use crate::polynomial::{self, invert, signed};
 use crate::scalar::Scalar;
 
+/// Members up to which integers are looked for: 15 of 22 have 40 bits.
+const INTEGER_MEMBERS_MAX: usize = 24;
+
 /// The weights of a subset's values: value at 0 = 1/denominator * sum coefficient_i * value_i.
 #[derive(Debug, Clone)]
 pub enum Coefficients {
@@ -67,8 +70,11 @@ pub(crate) fn inverse(denominator: u64) -> Scalar {
     invert(Scalar::from(denominator))
 }
 
-/// `None` where a number does not fit.
+/// `None` where a number does not fit, or would have so many bits that the field is faster.
 fn integers(members: &[u16]) -> Option<Coefficients> {
+    if members.len() > INTEGER_MEMBERS_MAX {
+        return None;
+    }
     let mut fractions = Vec::with_capacity(members.len());
     let mut common: i128 = 1;
     for &i in members {

@@ -27,7 +27,7 @@ pub use committee::{Committee, MEMBERS_MAX};
 pub use error::{EncodingFault, Error};
 pub use lagrange::{Coefficients, Row};
 pub use point::{G1_BYTES, G2_BYTES, PublicKey, Signature};
-pub use recover::{Partial, Recovered, forge_partial, recover};
+pub use recover::{Partial, Recovered, combine_unverified, forge_partial, recover};
 pub use scalar::{SCALAR_BYTES, Scalar};
 pub use secret::{SecretKey, Seed, Share};
 pub use sharing::{Dealing, Sharing, deal};

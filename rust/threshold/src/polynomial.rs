@@ -33,16 +33,21 @@ pub fn weights<F: PrimeField>(members: &[u16]) -> Vec<F> {
 
 /// The weights at a point that is no member's, with one inversion for all.
 pub(crate) fn weights_at<F: PrimeField>(members: &[u16], point: u16) -> Vec<F> {
-    let to = |j: u16| signed::<F>(i64::from(j) - i64::from(point));
+    // Members are few and near: each distance becomes a field element once.
+    let most = members.iter().copied().max().unwrap_or(0).max(point);
+    let far: Vec<F> = (0..=u64::from(most)).map(F::from).collect();
+    let between = |to: u16, from: u16| {
+        let size = far[usize::from(to.abs_diff(from))];
+        if to < from { -size } else { size }
+    };
+    let to = |j: u16| between(j, point);
     let all = members.iter().fold(F::ONE, |product, j| product * to(*j));
     // lambda_i = prod_j (j - x) / ((i - x) prod_{j != i} (j - i)).
     let below: Vec<F> = members
         .iter()
         .map(|&i| {
-            members
-                .iter()
-                .filter(|j| **j != i)
-                .fold(to(i), |product, &j| product * signed::<F>(i64::from(j) - i64::from(i)))
+            let others = members.iter().filter(|j| **j != i);
+            others.fold(to(i), |product, &j| product * between(j, i))
         })
         .collect();
     let mut before = Vec::with_capacity(below.len());

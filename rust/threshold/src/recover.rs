@@ -5,10 +5,10 @@ use group::Curve as _;
 use group::prime::PrimeCurveAffine as _;
 use sha2::{Digest, Sha256};
 
-use crate::batch::{BatchSecret, bisect, partials_hold};
+use crate::batch::{BatchSecret, bisect};
 use crate::error::Error;
 use crate::lagrange::{Coefficients, Row, inverse};
-use crate::point::{G1_BYTES, Signature, parse_g1_curve};
+use crate::point::{G1_BYTES, Signature, pairs_once, parse_g1_curve};
 use crate::polynomial::weights_at;
 use crate::sharing::Sharing;
 use crate::sign::{SIGNATURE_DST, hash};
@@ -65,7 +65,7 @@ impl Partial {
         let key = sharing.member(self.index)?.to_affine();
         let hash = hash(message, SIGNATURE_DST).to_affine();
         let is_inside = bool::from(self.point.is_torsion_free());
-        Ok(is_inside && crate::point::pairs_once(&self.point, &hash, &key))
+        Ok(is_inside && pairs_once(&self.point, &hash, &key))
     }
 }
 
@@ -97,14 +97,14 @@ pub fn recover(
     enough(sharing, partials.len(), &[])?;
     let hash = hash(message, SIGNATURE_DST);
     let hash_affine = hash.to_affine();
-    let combined = combine(sharing, &partials);
+    let combined = combine(sharing, &partials).to_affine();
     if verifies(sharing, &hash_affine, &combined) {
         return Ok(Recovered { signature: Signature::of(combined)?, blamed: Vec::new() });
     }
     let blamed = blame(sharing, message, &hash, &partials, secret);
     partials.retain(|partial| !blamed.contains(&partial.index));
     enough(sharing, partials.len(), &blamed)?;
-    let combined = combine(sharing, &partials);
+    let combined = combine(sharing, &partials).to_affine();
     if !verifies(sharing, &hash_affine, &combined) {
         // The parts hold one by one, up to 2^-128.
         return Err(Error::NotEnoughShares { have: 0, need: sharing.committee().t(), blamed });
@@ -147,11 +147,11 @@ fn verifies(sharing: &Sharing, hash: &G1Affine, combined: &G1Affine) -> bool {
 }
 
 /// Combines the cheapest t of at least t partials, sorted by index.
-fn combine(sharing: &Sharing, partials: &[Partial]) -> G1Affine {
+fn combine(sharing: &Sharing, partials: &[Partial]) -> G1Projective {
     let here: Vec<u16> = partials.iter().map(|partial| partial.index).collect();
     let (chosen, row) = sharing.committee().cheapest(&here);
     let points = partials.iter().filter(|partial| chosen.binary_search(&partial.index).is_ok());
-    interpolate(&row, &points.map(|partial| partial.point).collect::<Vec<_>>()).to_affine()
+    interpolate(&row, &points.map(|partial| partial.point).collect::<Vec<_>>())
 }
 
 /// sum lambda_i P_i, for public points.
@@ -161,10 +161,7 @@ pub(crate) fn interpolate(row: &Row, points: &[G1Affine]) -> G1Projective {
             let sum = vartime::straus(points, weights);
             if *denominator == 1 { sum } else { sum * inverse(*denominator) }
         }
-        Coefficients::Field(weights) => {
-            let points: Vec<G1Projective> = points.iter().map(G1Projective::from).collect();
-            vartime::g1_sum(&points, weights)
-        }
+        Coefficients::Field(weights) => vartime::g1_sum(points, weights),
     }
 }
 
@@ -185,18 +182,36 @@ fn blame(
         transcript.update(partial.to_bytes());
     }
     let weights = secret.weights(&transcript, inside.len());
-    let points: Vec<G1Projective> = inside.iter().map(|partial| partial.point.into()).collect();
-    let keys: Vec<G2Projective> = inside
+    let weighted: Vec<(G1Projective, G2Projective)> = inside
         .iter()
-        .map(|partial| *sharing.member(partial.index).expect("indices were checked"))
+        .zip(&weights)
+        .map(|(partial, weight)| {
+            let key = sharing.member(partial.index).expect("indices were checked");
+            vartime::weighted(&partial.point.into(), key, weight)
+        })
         .collect();
+    let hash = hash.to_affine();
     let holds = |from: usize, to: usize| {
-        let (points, keys) = (&points[from..to], &keys[from..to]);
-        partials_hold(hash, points, keys, &weights[from..to])
+        let signature: G1Projective = weighted[from..to].iter().map(|(point, _)| point).sum();
+        let key: G2Projective = weighted[from..to].iter().map(|(_, key)| key).sum();
+        pairs_once(&signature.to_affine(), &hash, &key.to_affine())
     };
-    bisect(0, inside.len(), &holds, &mut |at| blamed.push(inside[at].index));
+    // One that is outside may be all that was wrong; else something inside is.
+    let is_bad = outside.is_empty();
+    bisect(0, inside.len(), is_bad, &holds, &mut |at| blamed.push(inside[at].index));
     blamed.sort_unstable();
     blamed
+}
+
+/// The sum alone, which verifies nothing: what a benchmark compares.
+///
+/// # Errors
+/// As [`recover`]'s, of the indices.
+#[doc(hidden)]
+pub fn combine_unverified(sharing: &Sharing, partials: &[Partial]) -> Result<G1Projective, Error> {
+    let partials = sorted(sharing, partials)?;
+    enough(sharing, partials.len(), &[])?;
+    Ok(combine(sharing, &partials))
 }
 
 /// Makes the partial of another member out of t: what any t colluding members can do, too. It is
@@ -217,7 +232,7 @@ pub fn forge_partial(
     }
     let partials = &partials[..usize::from(sharing.committee().t())];
     let members: Vec<u16> = partials.iter().map(|partial| partial.index).collect();
-    let points: Vec<G1Projective> = partials.iter().map(|partial| partial.point.into()).collect();
+    let points: Vec<G1Affine> = partials.iter().map(|partial| partial.point).collect();
     let point = vartime::g1_sum(&points, &weights_at(&members, index));
     Ok(Partial::of(index, sharing.committee().epoch(), point.to_affine()))
 }

@@ -2,9 +2,9 @@
 //!
 //! Nothing here may name the module of secrets; a test reads this file for it.
 
-use blst::{MultiPoint as _, blst_p1, blst_p2, p1_affines, p2_affines};
+use blst::{MultiPoint as _, blst_p1, blst_p1_affine, p1_affines};
 use blstrs::{G1Affine, G1Projective, G2Projective};
-use group::Group as _;
+use group::Group;
 
 use crate::scalar::Scalar;
 
@@ -45,8 +45,40 @@ pub(crate) fn straus(points: &[G1Affine], weights: &[i64]) -> G1Projective {
 }
 
 /// sum scalar_i * point_i (Pippenger).
-pub(crate) fn g1_sum(points: &[G1Projective], scalars: &[Scalar]) -> G1Projective {
-    G1Projective::multi_exp(points, scalars)
+pub(crate) fn g1_sum(points: &[G1Affine], scalars: &[Scalar]) -> G1Projective {
+    let points: Vec<blst_p1_affine> = points.iter().map(|point| *point.as_ref()).collect();
+    let scalars: Vec<[u8; 32]> = scalars.iter().map(Scalar::to_bytes_le).collect();
+    let mut sum = G1Projective::identity();
+    *sum.as_mut() = points.as_slice().mult(scalars.as_flattened(), 255);
+    sum
+}
+
+/// weight * signature and weight * key, with a weight of 16 bytes, little-endian.
+pub(crate) fn weighted(
+    signature: &G1Projective,
+    key: &G2Projective,
+    weight: &[u8; 16],
+) -> (G1Projective, G2Projective) {
+    let (signatures, keys) = (multiples(signature), multiples(key));
+    let digits = weight.iter().rev().flat_map(|byte| [byte >> 4, byte & 15]);
+    let start = (G1Projective::identity(), G2Projective::identity());
+    digits.fold(start, |(mut signature, mut key), digit| {
+        for _ in 0..4 {
+            (signature, key) = (signature.double(), key.double());
+        }
+        (signature + signatures[usize::from(digit)], key + keys[usize::from(digit)])
+    })
+}
+
+/// 0 to 15 times a point.
+fn multiples<G: Group>(point: &G) -> [G; 16] {
+    let mut sum = G::identity();
+    std::array::from_fn(|at| {
+        if at > 0 {
+            sum += point;
+        }
+        sum
+    })
 }
 
 /// sum weight_i * point_i over weights of 16 bytes, little-endian.
@@ -54,13 +86,5 @@ pub(crate) fn g1_weighted(points: &[G1Projective], weights: &[[u8; 16]]) -> G1Pr
     let points: Vec<blst_p1> = points.iter().map(|point| *point.as_ref()).collect();
     let mut sum = G1Projective::identity();
     *sum.as_mut() = p1_affines::from(&points).as_slice().mult(weights.as_flattened(), 128);
-    sum
-}
-
-/// sum weight_i * point_i over weights of 16 bytes, little-endian.
-pub(crate) fn g2_weighted(points: &[G2Projective], weights: &[[u8; 16]]) -> G2Projective {
-    let points: Vec<blst_p2> = points.iter().map(|point| *point.as_ref()).collect();
-    let mut sum = G2Projective::identity();
-    *sum.as_mut() = p2_affines::from(&points).as_slice().mult(weights.as_flattened(), 128);
     sum
 }
