@@ -26,6 +26,7 @@ LAYERS = {
     "types": 0,
     "ring": 1,
     "simd": 1,
+    "proofs": 1,
     "threshold": 1,
     "risk": 2,
     "audit": 2,
