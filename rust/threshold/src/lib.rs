@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+pub mod ceremony;
 mod committee;
 mod error;
 mod lagrange;
@@ -16,6 +17,7 @@ pub mod min_pk;
 mod point;
 mod recover;
 mod scalar;
+mod schnorr;
 mod secret;
 mod sharing;
 mod sign;

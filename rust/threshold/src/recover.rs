@@ -55,6 +55,10 @@ impl Partial {
         self.epoch
     }
 
+    pub(crate) fn point(self) -> G1Affine {
+        self.point
+    }
+
     /// Whether it is its member's, over this message: one verification.
     ///
     /// # Errors
@@ -167,7 +171,8 @@ pub(crate) fn interpolate(row: &Row, points: &[G1Affine]) -> G1Projective {
     }
 }
 
-fn blame(
+/// Names the members whose partial is not theirs, after one look at all.
+pub(crate) fn blame(
     sharing: &Sharing,
     message: &[u8],
     hash: &G1Projective,
