@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 #: Layer of each crate. A crate names crates of lower layers only, never one of its own.
 LAYERS = {
     "types": 0,
+    "proofs": 0,
     "ring": 1,
     "simd": 1,
     "threshold": 1,

@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+pub mod ceremony;
 mod committee;
 mod error;
 mod lagrange;
@@ -17,6 +18,7 @@ mod point;
 pub mod polynomial;
 mod recover;
 mod scalar;
+mod schnorr;
 mod secret;
 mod sharing;
 mod sign;

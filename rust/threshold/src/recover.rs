@@ -56,6 +56,10 @@ impl Partial {
         self.epoch
     }
 
+    pub(crate) fn point(self) -> G1Affine {
+        self.point
+    }
+
     /// Whether it is its member's, over this message: one verification.
     ///
     /// # Errors
@@ -101,7 +105,7 @@ pub fn recover(
     if verifies(sharing, &hash_affine, &combined) {
         return Ok(Recovered { signature: Signature::of(combined)?, blamed: Vec::new() });
     }
-    let blamed = blame(sharing, message, &hash, &partials, secret);
+    let blamed = blame(sharing, message, &hash, &partials, secret, true);
     partials.retain(|partial| !blamed.contains(&partial.index));
     enough(sharing, partials.len(), &blamed)?;
     let combined = combine(sharing, &partials).to_affine();
@@ -165,12 +169,15 @@ pub(crate) fn interpolate(row: &Row, points: &[G1Affine]) -> G1Projective {
     }
 }
 
-fn blame(
+/// Names the members whose partial is not theirs, after one look at all: none is needed where the
+/// caller knows that some `are_bad`.
+pub(crate) fn blame(
     sharing: &Sharing,
     message: &[u8],
     hash: &G1Projective,
     partials: &[Partial],
     secret: &BatchSecret,
+    are_bad: bool,
 ) -> Vec<u16> {
     let (inside, outside): (Vec<&Partial>, Vec<&Partial>) =
         partials.iter().partition(|partial| bool::from(partial.point.is_torsion_free()));
@@ -197,7 +204,7 @@ fn blame(
         pairs_once(&signature.to_affine(), &hash, &key.to_affine())
     };
     // One that is outside may be all that was wrong; else something inside is.
-    let is_bad = outside.is_empty();
+    let is_bad = are_bad && outside.is_empty();
     bisect(0, inside.len(), is_bad, &holds, &mut |at| blamed.push(inside[at].index));
     blamed.sort_unstable();
     blamed

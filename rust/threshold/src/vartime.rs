@@ -2,7 +2,7 @@
 //!
 //! Nothing here may name the module of secrets; a test reads this file for it.
 
-use blst::{MultiPoint as _, blst_p1, blst_p1_affine, p1_affines};
+use blst::{MultiPoint as _, blst_p1, blst_p1_affine, blst_p2, p1_affines, p2_affines};
 use blstrs::{G1Affine, G1Projective, G2Projective};
 use group::Group;
 
@@ -86,5 +86,13 @@ pub(crate) fn g1_weighted(points: &[G1Projective], weights: &[[u8; 16]]) -> G1Pr
     let points: Vec<blst_p1> = points.iter().map(|point| *point.as_ref()).collect();
     let mut sum = G1Projective::identity();
     *sum.as_mut() = p1_affines::from(&points).as_slice().mult(weights.as_flattened(), 128);
+    sum
+}
+
+/// sum weight_i * point_i over weights of 16 bytes, little-endian.
+pub(crate) fn g2_weighted(points: &[G2Projective], weights: &[[u8; 16]]) -> G2Projective {
+    let points: Vec<blst_p2> = points.iter().map(|point| *point.as_ref()).collect();
+    let mut sum = G2Projective::identity();
+    *sum.as_mut() = p2_affines::from(&points).as_slice().mult(weights.as_flattened(), 128);
     sum
 }
