@@ -20,6 +20,7 @@ mod recover;
 mod scalar;
 mod schnorr;
 mod secret;
+mod secret_file;
 mod sharing;
 mod sign;
 mod vartime;
@@ -32,6 +33,9 @@ pub use point::{G1_BYTES, G2_BYTES, PublicKey, Signature};
 pub use recover::{Partial, Recovered, combine_unverified, forge_partial, recover};
 pub use scalar::{SCALAR_BYTES, Scalar};
 pub use secret::{SecretKey, Seed, Share};
+pub use secret_file::{
+    FileError, Lock, PASSPHRASE_BYTES_MAX, SECRET_FILE_BYTES, SeedFile, ShareFile,
+};
 pub use sharing::{Dealing, Sharing, deal};
 pub use sign::{
     POP_DST, Proof, Registry, SIGNATURE_DST, aggregate, fast_aggregate_verify, partial_sign,

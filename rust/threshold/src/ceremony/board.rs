@@ -11,7 +11,7 @@ use super::dealing::Dealing;
 use super::error::CeremonyError;
 use super::fault::{Cause, Fault, FaultKind, Party, Refusal};
 use super::info::Info;
-use super::message::{self, Close, Message, MessageKind};
+use super::message::{self, CLOSE_BYTES, Close, Message, MessageKind};
 use super::output::Output;
 use crate::point::Signature;
 use crate::recover::Partial;
@@ -174,7 +174,9 @@ impl Board {
         let message = message::read(bytes, &self.info)?;
         let close = match message.kind {
             MessageKind::Close => bytes,
-            MessageKind::Head => message.body,
+            MessageKind::Answer | MessageKind::DealerLog | MessageKind::Head => {
+                message.body.get(..CLOSE_BYTES).ok_or(Refusal::Malformed)?
+            }
             _ => return Err(Refusal::Stranger { kind: message.kind }),
         };
         if self.is_second_list(close)? {
@@ -237,12 +239,24 @@ impl Board {
         match (message.kind, message.party) {
             (MessageKind::Dealing, Party::Dealer(dealer)) => self.dealing(dealer, message.body),
             (MessageKind::Answer, Party::Player(player)) => {
-                return self.answer(player, message.body);
+                return match self.of_this_list(1, message.body)? {
+                    Some(body) => self.answer(player, body),
+                    None => Ok(()),
+                };
             }
             (MessageKind::DealerLog, Party::Dealer(dealer)) => {
-                return self.dealer_log(dealer, message.body);
+                return match self.of_this_list(2, message.body)? {
+                    Some(body) => self.dealer_log(dealer, body),
+                    None => Ok(()),
+                };
             }
-            (MessageKind::Head, Party::Player(player)) => return self.head(player, message.body),
+            (MessageKind::Head, Party::Player(player)) => {
+                match self.of_this_list(3, message.body)? {
+                    Some([]) => self.head(player),
+                    Some(_) => return Err(Refusal::Malformed),
+                    None => {}
+                }
+            }
             (MessageKind::Activation, Party::Player(player)) => {
                 self.activation(player, message.body);
             }
@@ -251,6 +265,20 @@ impl Board {
             _ => return Err(Refusal::Malformed),
         }
         Ok(())
+    }
+
+    /// What stands behind a body's close, if that is this list's; none if it is another list's, and
+    /// the sequencer convicted.
+    fn of_this_list<'b>(
+        &mut self,
+        round: u16,
+        body: &'b [u8],
+    ) -> Result<Option<&'b [u8]>, Refusal> {
+        let (close, rest) = body.split_at_checked(CLOSE_BYTES).ok_or(Refusal::Malformed)?;
+        if close == self.entry(MessageKind::Close, round) {
+            return Ok(Some(rest));
+        }
+        if self.is_second_list(close)? { Ok(None) } else { Err(Refusal::Malformed) }
     }
 
     fn close(&mut self, body: &[u8], before: [u8; 32]) -> Result<(), Refusal> {

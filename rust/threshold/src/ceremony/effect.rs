@@ -52,6 +52,13 @@ pub enum Input<'b> {
 pub enum Effect {
     /// Persist the seed, before anything that was made with it leaves.
     PersistSeed,
+    /// Persist the list up to here, before what follows leaves. A restarted member is given its own
+    /// copy again, never a fresh one: the sequencer could show it another list, and it would say
+    /// two things.
+    PersistList {
+        /// How many entries.
+        entries: u64,
+    },
     /// Give this message to the ordered list. Sent again after a restart, byte for byte.
     Submit(Vec<u8>),
     /// The sequencer's own entry, for this place alone: nothing may come between. At a place that

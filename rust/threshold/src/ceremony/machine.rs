@@ -257,6 +257,11 @@ impl Ceremony {
         });
     }
 
+    /// A body of the list in which this round's close stands.
+    fn behind(&self, round: u16, body: &[u8]) -> Vec<u8> {
+        [self.board.entry(MessageKind::Close, round), body].concat()
+    }
+
     fn give_up(&mut self, out: &mut Vec<Effect>) {
         if self.role == CeremonyRole::Sequencer && self.board.phase < Phase::Done {
             let (pos, bytes) = (self.next_pos(), self.message(MessageKind::Abort, &[]));
@@ -271,17 +276,18 @@ impl Ceremony {
     fn enter(&mut self, out: &mut Vec<Effect>) {
         let sent = match self.board.phase {
             Phase::Deal => None,
-            Phase::Answer => self.answer().map(|body| (MessageKind::Answer, body)),
-            Phase::Reveal => self.dealer_log().map(|body| (MessageKind::DealerLog, body)),
-            Phase::Agree => self
-                .player
-                .map(|_| (MessageKind::Head, self.board.entry(MessageKind::Close, 3).to_vec())),
+            Phase::Answer => self.answer().map(|body| (MessageKind::Answer, self.behind(1, &body))),
+            Phase::Reveal => {
+                self.dealer_log().map(|body| (MessageKind::DealerLog, self.behind(2, &body)))
+            }
+            Phase::Agree => self.player.map(|_| (MessageKind::Head, self.behind(3, &[]))),
             Phase::Activate => self.activation(out).map(|body| (MessageKind::Activation, body)),
             Phase::Done => return self.activated(out),
             Phase::Failed => return self.failed(out),
         };
         if let Some((kind, body)) = sent {
             let message = self.message(kind, &body);
+            out.push(Effect::PersistList { entries: self.next_pos() });
             if kind == MessageKind::Head {
                 out.push(Effect::Broadcast(message.clone()));
             }

@@ -1,7 +1,9 @@
 //! A message: who says what in which ceremony, signed.
 //!
 //! `kind u8 | vote key 32 | info digest 32 | length u32 | body | signature 64`. The sender's index
-//! is looked up by the key that signed; no body holds the index of its sender.
+//! is looked up by the key that signed; no body holds the index of its sender. The bodies of rounds
+//! 2 to 4 begin with the close of the round before, so they belong to one list: in another one they
+//! convict the sequencer, not who sent them.
 
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 
@@ -14,6 +16,8 @@ pub const MESSAGE_BYTES_MAX: usize = 64 << 10;
 
 const SIGN_DOMAIN: &[u8] = b"cwts/ceremony/v1\0";
 const SIGNATURE_BYTES: usize = 64;
+/// Bytes of a whole close: its head, round, position, digest, signature.
+pub(crate) const CLOSE_BYTES: usize = 1 + 32 + 32 + 4 + (1 + 8 + 32) + SIGNATURE_BYTES;
 
 /// What a message is. Everybody sends one of each kind at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

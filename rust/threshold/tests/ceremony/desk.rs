@@ -92,6 +92,7 @@ pub(crate) struct Seen {
     pub(crate) failed: Option<(Cause, Vec<Fault>, Vec<Party>)>,
     pub(crate) persisted: usize,
     pub(crate) wiped: usize,
+    journal: u64,
     append: Option<Vec<u8>>,
 }
 
@@ -114,7 +115,10 @@ impl Node {
         for effect in out {
             match effect {
                 Effect::PersistSeed => self.seen.persisted += 1,
+                Effect::PersistList { entries } => self.seen.journal = entries,
                 Effect::Submit(bytes) => {
+                    let is_of_the_list = kind_of(&bytes) != MessageKind::Dealing;
+                    assert!(!is_of_the_list || self.seen.journal == self.ceremony.next_pos());
                     assert!(
                         self.seen.persisted > 0,
                         "the seed is persisted before anything leaves"
@@ -366,6 +370,8 @@ pub(crate) fn kind_of(bytes: &[u8]) -> MessageKind {
 }
 
 const BODY: usize = 1 + 32 + 32 + 4;
+/// The close that a body of rounds 2 to 4 begins with.
+pub(crate) const CLOSE: usize = BODY + 41 + 64;
 
 pub(crate) fn body_of(bytes: &[u8]) -> &[u8] {
     &bytes[BODY..bytes.len() - 64]
@@ -384,13 +390,17 @@ pub(crate) fn forge(kind: MessageKind, info: &Info, person: &Person, body: &[u8]
 }
 
 /// The same message with another body, signed again.
+///
+/// What rounds 2 and 3 say stands behind a close, which is left as it is.
 pub(crate) fn altered(
     bytes: &[u8],
     info: &Info,
     person: &Person,
     alter: impl FnOnce(&mut Vec<u8>),
 ) -> Vec<u8> {
-    let mut body = body_of(bytes).to_vec();
+    let is_behind = matches!(kind_of(bytes), MessageKind::Answer | MessageKind::DealerLog);
+    let (close, body) = body_of(bytes).split_at(if is_behind { CLOSE } else { 0 });
+    let mut body = body.to_vec();
     alter(&mut body);
-    forge(kind_of(bytes), info, person, &body)
+    forge(kind_of(bytes), info, person, &[close, &body].concat())
 }

@@ -7,8 +7,8 @@ use cwts_threshold::ceremony::{
 };
 
 use crate::desk::{
-    Desk, Node, Person, altered, body_of, ceremony, forge, kind_of, new_terms, next_terms, people,
-    sequencer,
+    CLOSE, Desk, Node, Person, altered, body_of, ceremony, forge, kind_of, new_terms, next_terms,
+    people, sequencer,
 };
 
 const N: u64 = 4;
@@ -238,7 +238,7 @@ fn a_false_complaint_falls_on_who_makes_it() {
 /// An honest answer with the verdict on dealer 2 taken from another one.
 fn spliced(answer: &[u8], complaint: &[u8], info: &Info, person: &Person) -> Vec<u8> {
     altered(answer, info, person, |body| {
-        let verdict = &body_of(complaint)[2 + 35..][..3 + 32 + 80];
+        let verdict = &body_of(complaint)[CLOSE + 2 + 35..][..3 + 32 + 80];
         assert_eq!(verdict[..3], [2, 0, 1], "a complaint about dealer 2");
         body.splice(2 + 35..2 + 70, verdict.iter().copied()).for_each(drop);
     })

@@ -4,5 +4,7 @@
 mod crash;
 mod desk;
 mod faults;
+mod files;
 mod honest;
+mod info;
 mod sequencer;

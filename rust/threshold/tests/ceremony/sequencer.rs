@@ -122,6 +122,25 @@ fn nobody_but_the_sequencer_can_convict_it() {
 }
 
 #[test]
+fn an_answer_given_to_one_list_convicts_the_sequencer_in_another() {
+    // It hides member 4's answer from an auditor, so that the logs seem to hold shares back.
+    let honest = Desk::new_key(4).honest();
+    let mut other = Desk::new_key(4).ordered(5);
+    let answer = honest.nodes[0].seen.sent[1].clone();
+    let log = honest.nodes[0].seen.sent[2].clone();
+    for (kind, told) in [(MessageKind::Answer, answer), (MessageKind::DealerLog, log)] {
+        let mut told = Some(told);
+        other.run(&mut |from, what, bytes| match (from, what) {
+            (0, _) if what == kind => told.take().into_iter().collect(),
+            _ => vec![bytes],
+        });
+        assert!(other.all_in(Phase::Failed), "{kind:?}");
+        assert_eq!(other.faults(), [(Party::Sequencer, FaultKind::Equivocation)], "{kind:?}");
+        other = Desk::new_key(4).ordered(5);
+    }
+}
+
+#[test]
 fn heads_of_two_lists_do_not_add_up() {
     // Half the members saw one list, half the other: neither goes on, and no share signs.
     let (mut left, _) = two_lists();
