@@ -15,8 +15,8 @@ from typing import Any, Final, get_args, get_origin
 
 import pyarrow as pa
 import pytest
-from py_ecc.bls import G2Basic
 
+from asked_of_committees import about_ceremonies, about_threshold
 from cwts import _core
 from cwts.datasets import default_limits
 from desk import LIMITS, PX_E9, Desk, buy
@@ -209,6 +209,7 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     about_columns(log, ask)
     about_witnesses(desk.root, log, ask)
     about_threshold(ask)
+    about_ceremonies(desk.root, ask)
     proof = ask("receipt", lambda: core.receipt(log, 1))
     (vkey,) = [row["body"]["log_vkey"] for row in rows if row["type"] == "GENESIS"]
     ask("verify_receipts", lambda: core.verify_receipts([("r", proof)], [vkey]))
@@ -364,56 +365,6 @@ def about_witnesses(root: Path, log: str, ask: Callable[[str, Callable[[], objec
     ask("keep_witnessed", lambda: core.keep_witnessed(log, note, [(vkey, answer[2])]))
     origin = hashlib.sha256(note.partition(b"\n")[0]).hexdigest()
     ask("Witness.newest", lambda: witness.newest(origin))
-
-
-def about_threshold(ask: Callable[[str, Callable[[], object]], Any]) -> None:
-    """Keys, shares, partials, and what is made of them."""
-    core = _core
-    key = ask("SecretKey.generate", core.SecretKey.generate)
-    ask("SecretKey.__new__", lambda: core.SecretKey(bytes(31) + b"\1"))
-    public = ask("SecretKey.public_key", key.public_key)
-    raw = ask("PublicKey.__bytes__", lambda: bytes(public))
-    ask("PublicKey.__new__", lambda: core.PublicKey(raw))
-    ask("PublicKey.__hash__", lambda: hash(public))
-    ask("PublicKey.__eq__", lambda: public == core.PublicKey(raw))
-    ask("PublicKey.__ne__", lambda: public != core.PublicKey(raw))
-    signature = ask("bls_sign", lambda: core.bls_sign(key, b"m"))
-    ask("bls_verify", lambda: core.bls_verify(public, b"m", signature))
-    ask("bls_verify_batch", lambda: core.bls_verify_batch(public, [b"m"], [bytes(48)]))
-    ask("bls_aggregate", lambda: core.bls_aggregate([signature]))
-    proof = ask("pop_prove", lambda: core.pop_prove(key))
-    ask("pop_verify", lambda: core.pop_verify(public, proof))
-    registry = ask("KeyRegistry.__new__", core.KeyRegistry)
-    place = ask("KeyRegistry.register", lambda: registry.register(public, proof))
-    ask("KeyRegistry.__len__", lambda: len(registry))
-    of_all = (registry, [place], b"m", signature)
-    ask("bls_fast_aggregate_verify", lambda: core.bls_fast_aggregate_verify(*of_all))
-    sharing, shares = ask("deal_shares", lambda: core.deal_shares(n=4, t=1, epoch=3))
-    for name in ("index", "epoch"):
-        ask(f"Share.{name}", lambda name=name: getattr(shares[0], name))
-    partial = ask("partial_sign", lambda: core.partial_sign(shares[0], b"m"))
-    raw = ask("Partial.__bytes__", lambda: bytes(partial))
-    ask("Partial.__new__", lambda: core.Partial(raw, 1, 3))
-    ask("Partial.__hash__", lambda: hash(partial))
-    ask("Partial.__eq__", lambda: partial == core.Partial(raw, 1, 3))
-    ask("Partial.__ne__", lambda: partial != core.Partial(raw, 1, 3))
-    for name in ("index", "epoch"):
-        ask(f"Partial.{name}", lambda name=name: getattr(partial, name))
-    ask("verify_partial", lambda: core.verify_partial(sharing, b"m", partial))
-    ask("recover_signature", lambda: core.recover_signature(sharing, b"m", [partial]))
-    for name in ("n", "t", "epoch", "key"):
-        ask(f"Sharing.{name}", lambda name=name: getattr(sharing, name))
-    raw = ask("Sharing.__bytes__", lambda: bytes(sharing))
-    ask("Sharing.__new__", lambda: core.Sharing(raw, n=4, t=1, epoch=3))
-    ask("Sharing.member_key", lambda: sharing.member_key(1))
-    ask("Sharing.check_share", lambda: sharing.check_share(shares[0]))
-    foreign = (G2Basic.SkToPk(5), b"m", G2Basic.Sign(5, b"m"), G2Basic.DST.decode())
-    assert ask("min_pk_verify", lambda: core.min_pk_verify(*foreign))
-    try:
-        core.recover_signature(sharing, b"m", [])
-    except core.NotEnoughSharesError as error:
-        for name in ("have", "need", "blamed"):
-            ask(f"NotEnoughSharesError.{name}", lambda name=name, error=error: getattr(error, name))
 
 
 def about_soft_blocks(root: Path, ask: Callable[[str, Callable[[], object]], Any]) -> None:

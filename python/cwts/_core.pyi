@@ -8,6 +8,8 @@ __all__ = [
     "BUILD_PROFILE",
     "VERSION",
     "AuditBackpressureError",
+    "Ceremony",
+    "CeremonyFailedError",
     "CwtsError",
     "Decision",
     "EncodingError",
@@ -22,6 +24,7 @@ __all__ = [
     "LogFailedError",
     "LogInUseError",
     "LogWatch",
+    "MemberSecrets",
     "NotEnoughSharesError",
     "Order",
     "Partial",
@@ -44,6 +47,7 @@ __all__ = [
     "ThresholdError",
     "WhatIf",
     "Witness",
+    "absent_keys",
     "alerts",
     "append_access",
     "append_again",
@@ -62,10 +66,13 @@ __all__ = [
     "bls_verify_batch",
     "cancels_after",
     "cases",
+    "ceremony_info",
+    "ceremony_output",
     "check_limits",
     "check_note",
     "check_run",
     "checkpoint",
+    "committee_vkey",
     "consistency",
     "controls",
     "deal_shares",
@@ -83,6 +90,7 @@ __all__ = [
     "inclusion",
     "init_log",
     "is_archive_dir",
+    "judge_ceremony",
     "k0_on_host",
     "keep_witnessed",
     "limits_diff",
@@ -144,6 +152,7 @@ __all__ = [
     "unarchive",
     "unpack",
     "verify",
+    "verify_enrolment",
     "verify_partial",
     "verify_receipts",
     "witness_name",
@@ -880,3 +889,51 @@ def recover_signature(
 ) -> tuple[bytes, list[int]]: ...
 def verify_partial(sharing: Sharing, message: bytes, partial: Partial) -> bool: ...
 def min_pk_verify(key: bytes, message: bytes, signature: bytes, suite: str) -> bool: ...
+
+class CeremonyFailedError(ThresholdError): ...
+
+@final
+class MemberSecrets:
+    """A member's folder: its vote key, what locks its share, the seed of a ceremony under way."""
+
+    def __new__(cls, folder: str, passphrase: bytes | None = None) -> MemberSecrets: ...
+    @staticmethod
+    def create(folder: str, passphrase: bytes | None = None) -> MemberSecrets: ...
+    @property
+    def vote(self) -> bytes: ...
+    def enrol(self, chain: bytes, number: int, terms: bytes) -> tuple[bytes, bytes]: ...
+    def ceremony(self, info: bytes, previous: bytes | None = None) -> Ceremony: ...
+    def sequencer(self, info: bytes, previous: bytes | None = None) -> Ceremony: ...
+    def keep_share(self, output: bytes, share: Share) -> None: ...
+    def share(self, output: bytes) -> Share | None: ...
+    def wipe(self, epoch: int, number: int) -> None: ...
+
+@final
+class Ceremony:
+    """One part in a ceremony: inputs in, effects out."""
+
+    def step(
+        self, now_ns: int, word: str, data: bytes | None = None, pos: int = 0
+    ) -> list[tuple[str, Any]]: ...
+    def admit(self, message: bytes) -> None: ...
+    @property
+    def next_pos(self) -> int: ...
+    def progress(self) -> dict[str, Any]: ...
+    def transcript(self) -> bytes: ...
+
+def ceremony_info(
+    *,
+    kind: str,
+    chain: bytes,
+    number: int,
+    old_epoch: int,
+    previous: bytes,
+    sequencer: bytes,
+    dealers: list[bytes],
+    players: list[bytes],
+) -> tuple[bytes, bytes]: ...
+def verify_enrolment(vote: bytes, terms: bytes, keys: bytes, signature: bytes) -> bool: ...
+def absent_keys(vote: bytes, chain: bytes, number: int) -> bytes: ...
+def ceremony_output(output: bytes) -> tuple[dict[str, Any], Sharing]: ...
+def judge_ceremony(transcript: bytes) -> dict[str, Any]: ...
+def committee_vkey(name: str, key: bytes) -> str: ...

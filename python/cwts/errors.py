@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from cwts._core import (
     AuditBackpressureError,
+    CeremonyFailedError,
     CwtsError,
     EncodingError,
     EntryTooLongError,
@@ -30,6 +31,7 @@ from cwts._core import (
 
 __all__ = [
     "AuditBackpressureError",
+    "CeremonyFailedError",
     "CwtsError",
     "EncodingError",
     "EntryTooLongError",

@@ -46,6 +46,7 @@ pub mod replay;
 mod request;
 mod request_change;
 mod retention;
+mod secret_file;
 mod start;
 mod story;
 pub mod suggest;
@@ -93,6 +94,7 @@ pub use request_change::{
     request_resume_signed,
 };
 pub use retention::{Expired, RULES, Retention};
+pub use secret_file::{new_secret, read_secret, replace_secret, wipe_secret};
 pub use start::GatewayOptions;
 pub use story::{engine_state, explain, status, status_of, violation_row};
 pub use switch::KillSwitch;

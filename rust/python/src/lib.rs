@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod ceremony;
 mod columns;
 mod convert;
 mod crash;
@@ -38,6 +39,11 @@ mod _core {
     use crate::audit::{
         archive, checkpoint, consistency, entry_schema, inclusion, is_archive_dir, order_receipts,
         read_entries, receipt, unpack, verify, verify_receipts, write_tlog,
+    };
+    #[pymodule_export]
+    use crate::ceremony::{
+        Ceremony, CeremonyFailedError, MemberSecrets, absent_keys, ceremony_info, ceremony_output,
+        committee_vkey, judge_ceremony, verify_enrolment,
     };
     #[pymodule_export]
     use crate::columns::{RangeCheck, check_note, decode_columns, entries_raw, range_proof};

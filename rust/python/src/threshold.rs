@@ -54,7 +54,7 @@ fn raise(py: Python<'_>, error: &bls::Error) -> PyErr {
     raised
 }
 
-fn seed() -> Result<bls::Seed, Error> {
+pub(crate) fn seed() -> Result<bls::Seed, Error> {
     let mut bytes = random_32()?;
     Ok(bls::Seed::take(&mut bytes))
 }

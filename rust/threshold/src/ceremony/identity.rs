@@ -7,10 +7,11 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::error::CeremonyError;
-use super::info::{MemberKeys, enc_context};
+use super::info::{MemberKeys, enc_context, vote_key};
 use crate::secret::Seed;
 
 const ENC_DOMAIN: &[u8] = b"cwts/ceremony-enc-key/v1";
+const ABSENT_DOMAIN: &[u8] = b"cwts/ceremony-absent/v1";
 const ENC_PROOF_DOMAIN: &[u8] = b"cwts/ceremony-enc-proof/v1";
 
 /// What a member takes part with. The encryption key is derived from the seed, the chain and the
@@ -40,6 +41,27 @@ impl Identity {
         let proof = prove_knowledge(&enc, &context, &derive(ENC_PROOF_DOMAIN))?;
         let keys = MemberKeys { vote, enc: enc.public()?, proof };
         Ok(Self { enc, keys })
+    }
+
+    /// The keys that stand for a dealer who did not come: nothing is sent to one who gets no share,
+    /// so a key that everybody can make harms nobody, and everybody makes the same.
+    ///
+    /// # Errors
+    /// [`CeremonyError`] for what is no vote key.
+    pub fn absent(
+        vote: [u8; 32],
+        chain: [u8; 32],
+        number: u64,
+    ) -> Result<MemberKeys, CeremonyError> {
+        let vote = vote_key("vote key", &vote)?;
+        let seed = Seed::take(&mut vote.to_bytes());
+        let derive = |domain: &[u8]| {
+            cwts_proofs::Seed::new(&expand(&seed, &chain, &[ABSENT_DOMAIN, domain]))
+        };
+        let enc = Secret::generate(&derive(ENC_DOMAIN));
+        let context = enc_context(chain, number, vote.to_bytes());
+        let proof = prove_knowledge(&enc, &context, &derive(ENC_PROOF_DOMAIN))?;
+        Ok(MemberKeys { vote, enc: enc.public()?, proof })
     }
 
     /// The public part, for round 0.

@@ -1,0 +1,135 @@
+"""Taking part in a ceremony, from files to files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cwts._core import ceremony_output, committee_vkey
+from cwts.committee import identity
+from cwts.committee.ceremony import Joined
+from cwts.committee.members import Terms
+from cwts.committee.sequencer import Outcome, Sequencer
+from cwts.errors import input_error
+
+__all__ = ["Ended", "join", "order"]
+
+Watch = Callable[[dict[str, Any]], None]
+_OUTPUT_BYTES_MAX = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a ceremony ended.
+
+    Attributes
+    ----------
+    info : str
+        The digest of its information, hex; the same for all who took part.
+    failed : dict or None
+        Cause, faults and who is missing, if it made no key.
+    vkey : str or None
+        The committee's public key, as its lines on checkpoints have it.
+    epoch, t, n : int or None
+        Of the result.
+    """
+
+    info: str
+    failed: dict[str, Any] | None = None
+    vkey: str | None = None
+    epoch: int | None = None
+    t: int | None = None
+    n: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As an object."""
+        return {"ok": self.failed is None, **asdict(self)}
+
+
+def ended(terms: Terms, outcome: Outcome) -> Ended:
+    """What is said of an outcome."""
+    info = outcome.info.hex()
+    if outcome.output is None:
+        return Ended(info, outcome.failed)
+    facts, _ = ceremony_output(outcome.output)
+    vkey = committee_vkey(f"{terms.origin}/committee", bytes.fromhex(facts["key"]))
+    return Ended(info, None, vkey, int(facts["epoch"]), int(facts["t"]), int(facts["n"]))
+
+
+def join(
+    terms_file: Path,
+    folder: Path,
+    previous: Path | None,
+    *,
+    passphrase: bytes | None,
+    deadline_s: float,
+    watch: Watch,
+) -> Ended:
+    """Take part as the member in a folder; leaves ``output-EPOCH.cwts`` beside the share.
+
+    Raises
+    ------
+    InputError
+        A file is malformed, or the member is not in the terms.
+    CeremonyFailedError
+        See `cwts.committee.ceremony.Joined.run`.
+    """
+    terms = Terms.load(terms_file)
+    own, secrets = identity.load(folder, passphrase)
+    if terms.member(own.vote) != own:
+        raise input_error(f"{terms_file}: has no member with the keys in {folder}")
+    before = _previous(terms, previous)
+    joined = Joined(terms, folder, own, secrets, previous=before, watch=watch)
+    outcome = asyncio.run(joined.run(deadline_s))
+    return _keep(terms, folder, outcome)
+
+
+def order(
+    terms_file: Path,
+    folder: Path,
+    previous: Path | None,
+    *,
+    round_s: float,
+    deadline_s: float,
+    watch: Watch,
+) -> Ended:
+    """Order a ceremony's messages as the sequencer in a folder; leaves the transcript there.
+
+    Raises
+    ------
+    InputError
+        A file is malformed, or the sequencer of the terms is another one.
+    CeremonyFailedError
+        See `cwts.committee.sequencer.Sequencer.run`.
+    """
+    terms = Terms.load(terms_file)
+    own, secrets = identity.load(folder)
+    if terms.sequencer != own:
+        raise input_error(f"{terms_file}: has another sequencer than the one in {folder}")
+    before = _previous(terms, previous)
+    part = Sequencer(terms, folder, secrets, previous=before, round_s=round_s, watch=watch)
+    return _keep(terms, folder, asyncio.run(part.run(deadline_s)))
+
+
+def _previous(terms: Terms, path: Path | None) -> bytes | None:
+    if path is None:
+        if terms.kind == "new":
+            return None
+        raise input_error(f"a {terms.kind} goes on from an output: --previous FILE")
+    with path.open("rb") as file:
+        output = file.read(_OUTPUT_BYTES_MAX + 1)
+    facts, _ = ceremony_output(output)
+    if facts["digest"] != terms.previous.hex():
+        raise input_error(f"{path}: is not the output that the terms go on from")
+    return output
+
+
+def _keep(terms: Terms, folder: Path, outcome: Outcome) -> Ended:
+    (folder / f"transcript-{terms.number}.cwts").write_bytes(outcome.transcript)
+    found = ended(terms, outcome)
+    if outcome.output is not None:
+        (folder / f"output-{found.epoch}.cwts").write_bytes(outcome.output)
+    return found
