@@ -35,6 +35,7 @@ _COMMANDS: Final = {
     "log": ("cwts.cli.log", "Verify a log, read it, take proofs out of it."),
     "limits": ("cwts.cli.limits", "Check, show, suggest and change limits."),
     "operator": ("cwts.cli.operator", "Make operators' keys."),
+    "prove": ("cwts.cli.prove", "Prove what hidden numbers are, and verify it."),
     "doctor": ("cwts.cli.doctor", "What this machine gives, and what is missing."),
     "torture": ("cwts.cli.torture", "Hostile input for every parser; gateways killed."),
     "bench": ("cwts.bench.cli", "Measure, side by side with the peers."),
