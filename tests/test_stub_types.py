@@ -65,6 +65,33 @@ def fits(value: object, annotation: object) -> bool:
     return type(value) is annotation
 
 
+def _ask_proofs(ask: Callable[[str, Callable[[], object]], Any], root: Path) -> None:
+    core, zeros = _core, bytes(32)
+    place = {"chain": zeros, "epoch": 1, "role": "firm", "subject": "f", "as_of_seq": 0}
+    context = ask("ProofContext.__new__", lambda: core.ProofContext(**place, nonce=zeros))
+    ask("ProofContext.digest", lambda: context.digest)
+    secret = ask("Secret.generate", core.Secret.generate)
+    ask("Secret.__new__", lambda: core.Secret(b"\1" + bytes(31)))
+    public = ask("Secret.public", lambda: secret.public)
+    shared = ask("Secret.shared", lambda: secret.shared(public))
+    known = ask("Opening.commit", lambda: core.Opening.commit(7))
+    other = core.Opening.commit(7)
+    c = ask("Opening.commitment", lambda: known.commitment)
+    ask("Opening.save", lambda: known.save(root / "one.opening"))
+    ask("Opening.load", lambda: core.Opening.load(root / "one.opening"))
+    proof = ask("prove_knowledge", lambda: core.prove_knowledge(secret, context))
+    ask("verify_knowledge", lambda: core.verify_knowledge(proof, public, context))
+    ask("proof_facts", lambda: core.proof_facts(proof))
+    dleq = ask("prove_dleq", lambda: core.prove_dleq(secret, public, context))
+    ask("verify_dleq", lambda: core.verify_dleq(dleq, public, public, shared, context))
+    same = ask("prove_equal", lambda: core.prove_equal(known, other, context))
+    ask("verify_equal", lambda: core.verify_equal(same, c, other.commitment, context))
+    below = ask("prove_exposure_below", lambda: core.prove_exposure_below(known, 7, context))
+    ask("verify_exposure_below", lambda: core.verify_exposure_below(below, c, 7, context))
+    total = ask("prove_desks_sum_below", lambda: core.prove_desks_sum_below([known], 7, context))
+    ask("verify_desks_sum_below", lambda: core.verify_desks_sum_below(total, [c], 7, context))
+
+
 @pytest.fixture(scope="module")
 def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     tmp_path_factory: pytest.TempPathFactory,
@@ -365,6 +392,7 @@ def about_witnesses(root: Path, log: str, ask: Callable[[str, Callable[[], objec
     ask("keep_witnessed", lambda: core.keep_witnessed(log, note, [(vkey, answer[2])]))
     origin = hashlib.sha256(note.partition(b"\n")[0]).hexdigest()
     ask("Witness.newest", lambda: witness.newest(origin))
+    _ask_proofs(ask, root)
 
 
 def about_soft_blocks(root: Path, ask: Callable[[str, Callable[[], object]], Any]) -> None:

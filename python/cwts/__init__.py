@@ -48,12 +48,13 @@ __all__ = [
     "suggest_limits",
     "threshold",
     "whatif",
+    "zk",
 ]
 
 if TYPE_CHECKING:
     from typing import Any, Final
 
-    from cwts import audit, datasets, errors, threshold
+    from cwts import audit, datasets, errors, threshold, zk
     from cwts._audit_log import AuditLog
     from cwts._clock import ClockSync
     from cwts._core import BUILD_PROFILE, CwtsError, Decision, Order
@@ -100,6 +101,7 @@ _HOMES: Final = {
     "suggest_limits": ("cwts._suggest", "suggest_limits"),
     "threshold": ("cwts.threshold", ""),
     "whatif": ("cwts._whatif", "whatif"),
+    "zk": ("cwts.zk", ""),
 }
 
 

@@ -1,5 +1,6 @@
 """The Rust core. Nothing here is public by itself: see the package `cwts`."""
 
+from os import PathLike
 from typing import Any, Final, final
 
 from typing_extensions import Buffer
@@ -26,11 +27,14 @@ __all__ = [
     "LogWatch",
     "MemberSecrets",
     "NotEnoughSharesError",
+    "Opening",
     "Order",
     "Partial",
     "PermissionDeniedError",
     "Producer",
     "ProducerError",
+    "ProofContext",
+    "ProofError",
     "PublicKey",
     "QueueFullError",
     "RangeCheck",
@@ -38,6 +42,7 @@ __all__ = [
     "RetentionError",
     "RollbackError",
     "ScopeError",
+    "Secret",
     "SecretKey",
     "Share",
     "Sharing",
@@ -110,7 +115,13 @@ __all__ = [
     "pop_prove",
     "pop_verify",
     "profiles",
+    "proof_facts",
     "propose_limits",
+    "prove_desks_sum_below",
+    "prove_dleq",
+    "prove_equal",
+    "prove_exposure_below",
+    "prove_knowledge",
     "range_proof",
     "read_entries",
     "read_events",
@@ -152,7 +163,12 @@ __all__ = [
     "unarchive",
     "unpack",
     "verify",
+    "verify_desks_sum_below",
+    "verify_dleq",
     "verify_enrolment",
+    "verify_equal",
+    "verify_exposure_below",
+    "verify_knowledge",
     "verify_partial",
     "verify_receipts",
     "witness_name",
@@ -179,6 +195,7 @@ class EntryTooLongError(LogError): ...
 class AuditBackpressureError(LogError): ...
 class PermissionDeniedError(CwtsError): ...
 class ProducerError(CwtsError): ...
+class ProofError(CwtsError): ...
 
 class QueueFullError(CwtsError):
     wanted: int
@@ -646,6 +663,67 @@ class Witness:
     def add_checkpoint(self, body: bytes, unix_seconds: int) -> tuple[int, str, bytes]: ...
     def newest(self, origin_sha256: str) -> bytes | None: ...
 
+@final
+class Opening:
+    """What opens a commitment; its number and its blinding never leave it."""
+
+    @staticmethod
+    def commit(value: int) -> Opening: ...
+    @staticmethod
+    def load(path: str | PathLike[str]) -> Opening: ...
+    def save(self, path: str | PathLike[str]) -> None: ...
+    @property
+    def commitment(self) -> bytes: ...
+
+@final
+class Secret:
+    """A secret scalar of ristretto255."""
+
+    def __new__(cls, scalar: bytes) -> Secret: ...
+    @staticmethod
+    def generate() -> Secret: ...
+    @property
+    def public(self) -> bytes: ...
+    def shared(self, base: bytes) -> bytes: ...
+
+@final
+class ProofContext:
+    """What a proof is bound to."""
+
+    def __new__(
+        cls,
+        *,
+        chain: bytes,
+        epoch: int,
+        role: str,
+        subject: str,
+        as_of_seq: int,
+        nonce: bytes,
+    ) -> ProofContext: ...
+    @property
+    def digest(self) -> bytes: ...
+
+def prove_knowledge(secret: Secret, context: ProofContext) -> bytes: ...
+def verify_knowledge(proof: bytes, public: bytes, context: ProofContext) -> bool: ...
+def prove_dleq(secret: Secret, base: bytes, context: ProofContext) -> bytes: ...
+def verify_dleq(
+    proof: bytes, public: bytes, base: bytes, shared: bytes, context: ProofContext
+) -> bool: ...
+def prove_equal(first: Opening, second: Opening, context: ProofContext) -> bytes: ...
+def verify_equal(proof: bytes, first: bytes, second: bytes, context: ProofContext) -> bool: ...
+def prove_exposure_below(
+    exposure: Opening, limit: Opening | int, context: ProofContext
+) -> bytes: ...
+def verify_exposure_below(
+    proof: bytes, exposure: bytes, limit: bytes | int, context: ProofContext
+) -> bool: ...
+def prove_desks_sum_below(
+    desks: list[Opening], limit: Opening | int, context: ProofContext
+) -> bytes: ...
+def verify_desks_sum_below(
+    proof: bytes, desks: list[bytes], limit: bytes | int, context: ProofContext
+) -> bool: ...
+def proof_facts(proof: bytes) -> dict[str, Any]: ...
 def new_witness(name: str, key: str, state: str) -> str: ...
 def witness_name(vkey: str) -> str: ...
 def witness_request(dir: str, vkey: str, note: bytes, old: int | None = None) -> bytes: ...

@@ -36,6 +36,7 @@ _COMMANDS: Final = {
     "limits": ("cwts.cli.limits", "Check, show, suggest and change limits."),
     "operator": ("cwts.cli.operator", "Make operators' keys."),
     "committee": ("cwts.cli.committee", "A committee: identities, and a key held together."),
+    "prove": ("cwts.cli.prove", "Prove what hidden numbers are, and verify it."),
     "doctor": ("cwts.cli.doctor", "What this machine gives, and what is missing."),
     "torture": ("cwts.cli.torture", "Hostile input for every parser; gateways killed."),
     "bench": ("cwts.bench.cli", "Measure, side by side with the peers."),

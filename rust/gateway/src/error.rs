@@ -2,6 +2,7 @@
 
 use cwts_audit::{LogError, NoteError, StorageError};
 use cwts_feeds::error::{FeedError, FeedErrorKind};
+use cwts_proofs::ProofError;
 use cwts_risk::{StepError, UnknownScope, limits::LimitErrors};
 
 /// A gateway operation that failed. A refused order is no error.
@@ -77,6 +78,17 @@ pub enum GatewayError {
         path: String,
         /// Why.
         source: std::io::Error,
+    },
+    /// No proof, no statement, or nothing that can be proven.
+    #[error(transparent)]
+    Proof(#[from] ProofError),
+    /// A file of an opening is none.
+    #[error("{path}: {source}")]
+    Opening {
+        /// The file.
+        path: String,
+        /// Why.
+        source: ProofError,
     },
     /// An input is wrong.
     #[error(transparent)]
@@ -164,6 +176,7 @@ impl GatewayError {
             Self::Permission(_) => "PERMISSION",
             Self::Retention(_) => "RETENTION",
             Self::File { .. } => "FILE",
+            Self::Proof(source) | Self::Opening { source, .. } => source.code(),
             Self::Feed(e) if e.kind == FeedErrorKind::InputChanged => e.kind.code(),
             Self::Feed(_) => "INPUT",
             Self::Replay(_) => "REPLAY",

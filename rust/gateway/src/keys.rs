@@ -200,7 +200,7 @@ pub fn read_k0(path: &Path) -> Result<KeyChain, GatewayError> {
     Ok(KeyChain::resume(0, &k0))
 }
 
-fn sync_folder(folder: &Path) -> Result<(), GatewayError> {
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), GatewayError> {
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     File::open(folder).and_then(|f| f.sync_all()).map_err(|e| file_error(folder, e))
 }
@@ -215,7 +215,7 @@ pub fn random_32() -> Result<Zeroizing<[u8; 32]>, GatewayError> {
     Ok(out)
 }
 
-fn file_error(path: &Path, source: std::io::Error) -> GatewayError {
+pub(crate) fn file_error(path: &Path, source: std::io::Error) -> GatewayError {
     GatewayError::File { path: path.display().to_string(), source }
 }
 
@@ -224,7 +224,7 @@ fn make_private(folder: &Path) -> Result<(), GatewayError> {
     made.map_err(|e| file_error(folder, e))
 }
 
-fn write_secret(path: &Path, secret: &[u8]) -> Result<(), GatewayError> {
+pub(crate) fn write_secret(path: &Path, secret: &[u8]) -> Result<(), GatewayError> {
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -247,7 +247,10 @@ fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, GatewayError> {
 }
 
 /// A file's bytes, one more than the bound at most. Their place in memory never moves.
-fn read_bounded(path: &Path, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, GatewayError> {
+pub(crate) fn read_bounded(
+    path: &Path,
+    bytes_max: usize,
+) -> Result<Zeroizing<Vec<u8>>, GatewayError> {
     let wrong = |e: std::io::Error| GatewayError::Key {
         path: path.display().to_string(),
         why: e.to_string(),

@@ -36,6 +36,7 @@ mod log;
 mod market;
 mod mass_cancel;
 mod names;
+mod openings;
 mod oversight;
 mod reader;
 mod receipt;
@@ -81,6 +82,7 @@ pub use limits_state::{diff_rows, effective_rows, limits_state, proposal_row};
 pub use limits_text::parse_limits;
 pub use log::{RESERVED_SLOTS, RING_SLOTS};
 pub use mass_cancel::raise_and_cancel;
+pub use openings::{fresh_seed, load_opening, save_opening};
 pub use oversight::{
     OVERRIDE_NS, OverrideAsked, OverrideRequest, Told, alert_row, request_override,
     request_override_approval, trigger_counts_row, trigger_days,

@@ -5,8 +5,8 @@ use curve25519_dalek::traits::IsIdentity as _;
 
 use crate::ProofError;
 
-/// A canonical ristretto255 element (RFC 9496) that is not the identity: a public key, a base or a
-/// commitment.
+/// A canonical ristretto255 element (RFC 9496) that is not the identity: a public key, a base or
+/// a commitment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Point([u8; 32]);
 

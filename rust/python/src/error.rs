@@ -60,6 +60,12 @@ create_exception!(
     CwtsError,
     "A producer cannot be opened, or is closed."
 );
+create_exception!(
+    cwts._core,
+    ProofError,
+    CwtsError,
+    "No proof, no statement, or nothing that can be proven; a proof that is false is no error."
+);
 create_exception!(cwts._core, ScopeError, CwtsError, "No such scope; `nearest` and `known` help.");
 
 /// What a binding fails with.
@@ -72,6 +78,12 @@ pub(crate) enum Error {
 impl From<GatewayError> for Error {
     fn from(error: GatewayError) -> Self {
         Self::Gateway(error)
+    }
+}
+
+impl From<cwts_proofs::ProofError> for Error {
+    fn from(error: cwts_proofs::ProofError) -> Self {
+        Self::Gateway(error.into())
     }
 }
 
@@ -107,6 +119,7 @@ fn raise(py: Python<'_>, error: &GatewayError) -> PyErr {
         GatewayError::Scope(_) => ScopeError::new_err(message),
         GatewayError::Retention(_) => RetentionError::new_err(message),
         GatewayError::Permission(_) => PermissionDeniedError::new_err(message),
+        GatewayError::Proof(_) | GatewayError::Opening { .. } => ProofError::new_err(message),
         GatewayError::Feed(_)
         | GatewayError::File { .. }
         | GatewayError::Replay(_)

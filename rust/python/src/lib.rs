@@ -22,6 +22,7 @@ mod market;
 mod order;
 mod oversight;
 mod producer;
+mod proofs;
 mod records;
 mod replay;
 mod run;
@@ -54,8 +55,8 @@ mod _core {
     #[pymodule_export]
     use crate::error::{
         AuditBackpressureError, CwtsError, EntryTooLongError, InputError, LimitsError, LogError,
-        LogFailedError, LogInUseError, PermissionDeniedError, ProducerError, QueueFullError,
-        RetentionError, RollbackError, ScopeError, TamperError,
+        LogFailedError, LogInUseError, PermissionDeniedError, ProducerError, ProofError,
+        QueueFullError, RetentionError, RollbackError, ScopeError, TamperError,
     };
     #[pymodule_export]
     use crate::events::{Events, append_again, read_events};
@@ -99,6 +100,12 @@ mod _core {
     };
     #[pymodule_export]
     use crate::producer::Producer;
+    #[pymodule_export]
+    use crate::proofs::{
+        Opening, ProofContext, Secret, proof_facts, prove_desks_sum_below, prove_dleq, prove_equal,
+        prove_exposure_below, prove_knowledge, verify_desks_sum_below, verify_dleq, verify_equal,
+        verify_exposure_below, verify_knowledge,
+    };
     #[pymodule_export]
     use crate::records::{
         append_amend, append_note, init_log, k0_on_host, open_records, record_check,

@@ -13,6 +13,7 @@ pub mod kill;
 mod mutate;
 mod outside;
 mod planted;
+mod proofs;
 mod samples;
 mod seeds;
 pub mod stress;
@@ -226,6 +227,13 @@ pub static TARGETS: &[Target] = &[
         seeds: outside::witness_seeds,
         tokens: outside::WITNESS_TOKENS,
         check: outside::witness,
+    },
+    Target {
+        name: "proof",
+        about: "zero-knowledge proofs and openings",
+        seeds: proofs::seeds,
+        tokens: proofs::TOKENS,
+        check: proofs::check,
     },
     Target {
         name: "note",
