@@ -1,9 +1,9 @@
 //! A share, or a ceremony's seed, as a file that nobody reads without the key or passphrase.
 //!
 //! `CWTSSHR1` or `CWTSSEED` | version u16 | kdf u8 | 0 | chain 32 | epoch u64 | index u16 | t u16 |
-//! n u16 | 0 u16 | output digest 32 | salt 16 | nonce 12 | ciphertext 32 | tag 16. AES-256-GCM with
-//! all before the ciphertext as associated data. A seed's file has the ceremony's number for an
-//! epoch, and zeros from index to output digest.
+//! n u16 | 0 u16 | output digest 32 | salt 16 | nonce 12 | ciphertext 32 | tag 16. AES-256-GCM,
+//! with all before the ciphertext as associated data. A seed's file has the ceremony's number for
+//! an epoch, and zeros from index to output digest.
 //!
 //! Source: RFC 9106, the second recommended parameters of Argon2id, which version 1 implies.
 //! Functions over bytes: who writes the file does so under another name, syncs, and renames.

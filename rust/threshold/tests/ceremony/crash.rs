@@ -1,8 +1,8 @@
 //! A member, or the sequencer, that dies and comes back with its seed and the list.
 
-use cwts_threshold::ceremony::{Ceremony, CeremonyError, CeremonyRole, Info, Phase};
+use cwts_threshold::ceremony::{Ceremony, CeremonyError, CeremonyRole, Info, Input, Phase};
 
-use crate::desk::{Desk, Person, next_terms, people};
+use crate::desk::{Desk, Node, Person, body_of, ceremony, new_terms, next_terms, people};
 
 /// At every place of the list: one of them in turn, and all at once.
 fn everywhere(make: impl Fn() -> Desk) {
@@ -39,6 +39,25 @@ fn a_refresh_survives_each_crash() {
     let (old, shares) = (first.output(), first.shares());
     let info = Info::new(next_terms(&old, &people(0..4), &people(0..4), 2)).unwrap();
     everywhere(|| Desk::of(info.clone(), people(0..4), Some(&old), &shares));
+}
+
+#[test]
+fn one_seed_deals_once_a_ceremony_and_never_the_same_twice() {
+    let members = people(0..4);
+    let dealt = |number: u64, old_epoch: u64| {
+        let mut terms = new_terms(&members, number);
+        terms.old_epoch = old_epoch;
+        let info = Info::new(terms).unwrap();
+        let mut node = Node::new(ceremony(&info, &members[0], None, &[]).unwrap());
+        body_of(&node.step(Input::Start)[0]).to_vec()
+    };
+    let first = dealt(1, 0);
+    assert_eq!(dealt(1, 0), first);
+    for other in [dealt(2, 0), dealt(1, 1)] {
+        // Nothing in common: no commitment, no proof, no point, no ciphertext.
+        let common = first.windows(16).any(|part| other.windows(16).any(|same| same == part));
+        assert!(!common);
+    }
 }
 
 #[test]

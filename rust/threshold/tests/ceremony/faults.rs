@@ -1,10 +1,15 @@
 //! Each way to cheat in a round, and what exactly it is called. The others always get their key.
 
-use cwts_proofs::Point;
+use chacha20poly1305::aead::AeadInOut as _;
+use chacha20poly1305::{ChaCha20Poly1305, KeyInit as _};
+use cwts_proofs::{Point, Secret, shared_point};
 use cwts_threshold::PublicKey;
 use cwts_threshold::ceremony::{
-    Cause, FaultKind, Info, Input, MessageKind, Output, Party, Phase, Refusal,
+    Cause, Cell, FaultKind, Info, Input, MessageKind, Output, Party, Phase, Refusal,
 };
+
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
 
 use crate::desk::{
     CLOSE, Desk, Node, Person, altered, body_of, ceremony, forge, kind_of, new_terms, next_terms,
@@ -90,6 +95,49 @@ fn a_false_dealing_is_named_and_left_out() {
         let output = lives(&desk);
         assert!(!output.qualified().contains(&1), "{name}");
         assert!(output.revealed().is_empty(), "{name}: one who complains rightly hides nothing");
+    }
+}
+
+/// What a dealer that follows the letter of encryption can send: any 32 bytes, under any key that
+/// the player will derive. Written from the design's text, beside the code that is tested.
+fn encrypted(info: &Info, dealing: &[u8], dealer: u16, player: u16, share: [u8; 32]) -> Vec<u8> {
+    let ephemeral = Secret::generate(&cwts_proofs::Seed::new(&Zeroizing::new([5; 32])));
+    let enc = info.players()[usize::from(player) - 1].enc();
+    let shared = shared_point(&ephemeral, &Point::parse(&enc, "key").unwrap()).unwrap();
+    let point = ephemeral.public().unwrap().to_bytes();
+    let mut key = [0; 32];
+    let parts: [&[u8]; 4] =
+        [b"cwts/ceremony-share/v1", &dealer.to_le_bytes(), &player.to_le_bytes(), &point];
+    hkdf::Hkdf::<Sha256>::new(Some(&info.digest()), &shared.to_bytes())
+        .expand_multi_info(&parts, &mut key)
+        .unwrap();
+    let bound = [&b"cwts/ceremony-commitments/v1\0"[..], &dealing[..PROOF]].concat();
+    let mut sealed = share;
+    let tag = ChaCha20Poly1305::new((&key).into())
+        .encrypt_inout_detached(&[0; 12].into(), &Sha256::digest(bound), (&mut sealed[..]).into())
+        .unwrap();
+    [&point[..], &sealed, &tag].concat()
+}
+
+#[test]
+fn a_share_off_the_polynomial_is_found_by_who_opens_it() {
+    let one: [u8; 32] = std::array::from_fn(|at| u8::from(at == 31));
+    for share in [one, [0; 32], [0xFF; 32]] {
+        let mut desk = Desk::new_key(N);
+        let (info, liar) = (desk.info.clone(), desk.people[0].clone());
+        desk.run(&mut |from, kind, bytes| {
+            if from != 0 || kind != MessageKind::Dealing {
+                return vec![bytes];
+            }
+            vec![altered(&bytes, &info, &liar, |body| {
+                let sealed_share = encrypted(&info, body, 1, 2, share);
+                body[sealed(2)..sealed(3)].copy_from_slice(&sealed_share);
+            })]
+        });
+        assert_eq!(desk.faults(), [(Party::Dealer(1), FaultKind::BadDealing)]);
+        assert!(lives(&desk).revealed().is_empty());
+        let complained = desk.nodes[2].ceremony.progress().cells[0][1];
+        assert_eq!(complained, Cell::Complained);
     }
 }
 

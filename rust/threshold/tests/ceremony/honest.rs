@@ -1,10 +1,11 @@
 //! What all honest members have at the end, whatever the order in which messages came.
 
-use cwts_threshold::ceremony::{CeremonyKind, Info, Input, Phase, Status};
+use blstrs::G2Projective;
+use cwts_threshold::ceremony::{CeremonyKind, Info, Input, MessageKind, Phase, Status};
 use cwts_threshold::{BatchSecret, Committee, Error, partial_sign, recover, verify};
 use proptest::prelude::*;
 
-use crate::desk::{Desk, copy, next_terms, people};
+use crate::desk::{Desk, body_of, copy, kind_of, next_terms, people};
 
 const MESSAGE: &[u8] = b"cwts/test/v1\0after a ceremony";
 
@@ -42,6 +43,16 @@ fn ten_members_make_a_key_that_nobody_holds() {
     assert!(output.revealed().is_empty());
     assert_eq!(desk.shares().len(), 10);
     signs(&desk);
+    // The key is the sum of the qualified dealers' constant terms, and of no others'.
+    let constant = |dealer: &u16| {
+        let vote = desk.people[usize::from(*dealer) - 1].vote();
+        let mut dealings = desk.list.iter().filter(|bytes| kind_of(bytes) == MessageKind::Dealing);
+        let dealing = dealings.find(|bytes| bytes[1..33] == vote).unwrap();
+        let point: [u8; 96] = body_of(dealing)[..96].try_into().unwrap();
+        G2Projective::from_compressed(&point).unwrap()
+    };
+    let sum: G2Projective = output.qualified().iter().map(constant).sum();
+    assert_eq!(sum.to_compressed(), output.sharing().key().to_bytes());
     for node in &desk.nodes {
         assert_eq!(node.seen.wiped, 1);
         // Dealing, answer, log, head, activation.
