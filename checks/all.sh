@@ -4,7 +4,7 @@
 set -u
 cd "$(dirname "$0")/.."
 failed=""
-for stage in ${*:-loom tsan asan wide canaries mutants}; do
+for stage in ${*:-loom tsan asan wide constant_time canaries mutants}; do
     start=$(date +%s)
     status=0
     "checks/$stage.sh" || status=$?

@@ -13,13 +13,21 @@ command -v objdump >/dev/null || { echo "wide: no objdump; binutils has it" >&2;
 # - our kernels: Path::is_available (rust/simd/src/columns/path.rs);
 # - memchr: is_x86_feature_detected! before it stores one of these in its function pointer;
 # - sha2: the cpufeatures token in front of its AVX2 compression;
+# - argon2, aes, chacha20, poly1305: the token of cpufeatures, asked before each call;
+# - the intrinsics themselves, where they were not inlined: code without the feature cannot call
+#   them but by `unsafe`, and those above are all that has any.
 # - curve25519-dalek: cpufeatures, once, in backend::get_selected_backend.
 # A name counts from its start: a type in the brackets of another function excuses nothing.
 allowed='cwts_simd::columns::(avx2|avx512)::'
 allowed="$allowed|memchr::arch::x86_64::"
 allowed="$allowed|sha2::sha(256|512)::x86_avx2::"
+allowed="$allowed|argon2::Argon2::compress::compress_avx2"
+allowed="$allowed|aes::backends::x86_vaes(256|512)::"
+allowed="$allowed|(chacha20::backends|poly1305::backend)::avx(2|512)::"
+allowed="$allowed|core::core_arch::x86::avx[0-9a-z]*::_mm(256|512)?_"
 dalek="curve25519_dalek::backend::vector::([a-z_]+::)*(spec_)?avx2"
 allowed="$allowed|(curve25519_dalek::window::[A-Za-z0-9]+<)?$dalek"
+allowed="$allowed|curve25519_dalek::edwards::EdwardsPoint as $dalek"
 allowed="^[0-9]+ [<&]*($allowed)"
 
 if [ $# -eq 0 ]; then
