@@ -29,6 +29,10 @@ def test_the_bars_are_those_of_the_design() -> None:
         "verify_batch": ("own loop", "ratio >=", 5),
         "verify_batch_blspy": ("blspy", "ratio >=", 7),
         "sign_blspy": ("blspy", "ratio >=", 2),
+        "sigma_us": (None, "value <=", 500),
+        "range_ms": (None, "value <=", 50),
+        "ceremony_cpu": ("commonware", "ratio >=", 2),
+        "refresh_s": (None, "value <=", 5),
     }
 
 

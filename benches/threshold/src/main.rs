@@ -7,6 +7,8 @@
 #[expect(dead_code, reason = "another benchmark needs all of it")]
 mod timing;
 
+mod ceremony;
+
 use std::hint::black_box;
 use std::num::NonZeroU32;
 
@@ -71,6 +73,18 @@ fn has_no_division(members: &[usize]) -> bool {
     matches!(row.coefficients(), Coefficients::Integers { denominator: 1, .. })
 }
 
+fn print(name: &str, unit: &str, found: &(timing::Times, timing::Times, f64)) {
+    let (us, them, ratio) = found;
+    println!(
+        "{{\"name\":\"{name}\",\"peer\":\"commonware\",\"unit\":\"{unit}\",\"ours\":{},\
+         \"ours_min\":{},\"peer_value\":{},\"peer_min\":{},\"ratio\":{ratio}}}",
+        us.median(),
+        us.min(),
+        them.median(),
+        them.min()
+    );
+}
+
 fn line(name: &str, rounds: usize, both: &Both, subsets: &[Vec<usize>]) {
     let ours: Vec<Vec<Partial>> =
         subsets.iter().map(|set| set.iter().map(|at| both.our_partials[*at]).collect()).collect();
@@ -78,7 +92,7 @@ fn line(name: &str, rounds: usize, both: &Both, subsets: &[Vec<usize>]) {
         .iter()
         .map(|set| set.iter().map(|at| both.their_partials[*at].clone()).collect())
         .collect();
-    let (us, them, ratio) = timing::in_turn(
+    let found = timing::in_turn(
         rounds,
         || {
             timing::cpu(ours.len() * 1_000, || {
@@ -95,15 +109,7 @@ fn line(name: &str, rounds: usize, both: &Both, subsets: &[Vec<usize>]) {
             })
         },
     );
-    println!(
-        "{{\"name\":\"{name}\",\"peer\":\"commonware\",\"unit\":\"us\",\"ours\":{},\
-         \"ours_min\":{},\"peer_value\":{},\"peer_min\":{},\"ratio\":{ratio},\"subsets\":{}}}",
-        us.median(),
-        us.min(),
-        them.median(),
-        them.min(),
-        subsets.len()
-    );
+    print(name, "us", &found);
 }
 
 fn main() {
@@ -114,6 +120,12 @@ fn main() {
     line("recover", rounds, &ten, &all);
     line("recover_small", rounds, &ten, &ones);
     let hundred = both(100, 2);
+    let dkg = timing::in_turn(
+        rounds.min(5),
+        || timing::cpu(1_000_000, || ceremony::ours(10)),
+        || timing::cpu(1_000_000, || ceremony::theirs(10)),
+    );
+    print("ceremony", "ms", &dkg);
     line("recover_67_of_100", rounds, &hundred, &[(0..67).collect()]);
 }
 

@@ -13,7 +13,7 @@ from cwts import threshold
 from cwts.bench import cargo
 from cwts.bench.peers import PeerMissing, pinned
 from cwts.bench.scene import Measured, Scene, against, alone, same
-from cwts.bench.timing import cpu, quiet
+from cwts.bench.timing import cpu, quiet, wall
 
 __all__ = ["THRESHOLD", "Blspy", "blspy"]
 
@@ -146,6 +146,50 @@ def sign_blspy(scene: Scene) -> Measured:
     )
 
 
+def sigma_us(scene: Scene) -> Measured:
+    """The slowest of proving and verifying knowledge of a logarithm, and equality of two."""
+    return _slowest(scene, ("schnorr_", "dleq_"), 1.0)
+
+
+def range_ms(scene: Scene) -> Measured:
+    """The slower of proving and verifying a hidden exposure below a hidden limit."""
+    return _slowest(scene, ("exposure_below_",), 1e3)
+
+
+def _slowest(scene: Scene, heads: tuple[str, ...], scale: float) -> Measured:
+    quick = ("--quick",) if scene.is_quick else ()
+    lines = cargo.run("cwts-proofs", "proofs", *quick)
+    chosen = [line for line in lines if line["name"].startswith(heads)]
+    worst = max(chosen, key=lambda line: float(line["ours"]))
+    detail = {line["name"]: line["ours"] / scale for line in chosen}
+    return Measured(worst["ours"] / scale, worst["ours_min"] / scale, detail=detail)
+
+
+def ceremony_cpu(scene: Scene) -> Measured:
+    """A key for ten members: the CPU time of all of them."""
+    return _beside_commonware(scene, "ceremony")
+
+
+def refresh_s(scene: Scene) -> Measured:
+    """New shares for a committee in processes of their own, files synced, over TLS."""
+    from cwts.committee import demo
+
+    desk = scene.scratch / scene.new_log()
+    made = demo.create(desk, 4 if scene.is_quick else 10, "bench.example/log", 60, _unwatched)
+    times = []
+    for _ in range(1 if scene.is_quick else 5):
+        start = wall()
+        found = demo.refresh(desk, 60, _unwatched)
+        times.append((wall() - start) / 1e9)
+        same("the committee's key", found.vkey, expected=made.vkey)
+    times.sort()
+    return Measured(times[len(times) // 2], times[0])
+
+
+def _unwatched(_status: dict[str, Any]) -> None:
+    """Nobody looks."""
+
+
 THRESHOLD = {
     "recover": recover_subsets,
     "recover_small": recover_small,
@@ -154,4 +198,8 @@ THRESHOLD = {
     "verify_batch": batch_loop,
     "verify_batch_blspy": batch_blspy,
     "sign_blspy": sign_blspy,
+    "sigma_us": sigma_us,
+    "range_ms": range_ms,
+    "ceremony_cpu": ceremony_cpu,
+    "refresh_s": refresh_s,
 }
