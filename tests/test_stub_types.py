@@ -233,6 +233,7 @@ def answers(  # noqa: C901, PLR0915 - one statement a name of the stub
     ask("record_check", lambda: core.record_check(records, 2, bytes(32), 0, 1, "anna"))
     ask("append_amend", lambda: core.append_amend(records, note, "text", "b", "typo", "anna"))
     about_cases(records, where[0], ask)
+    about_subjects(desk.root / "subjects", ask)
     about_columns(log, ask)
     about_witnesses(desk.root, log, ask)
     about_threshold(ask)
@@ -361,6 +362,28 @@ def about_cases(records: Any, log: str, ask: Callable[[str, Callable[[], object]
         lambda: core.request_case_approval(log, "c3", release=False, approver="bo"),
     )
     ask("request_release", lambda: core.request_release(log, "c2", **said))
+
+
+def about_subjects(root: Path, ask: Callable[[str, Callable[[], object]], Any]) -> None:
+    """A sealed text, and the end of its key, once the years are over."""
+    core = _core
+    log, keys = str(root / "log"), str(root / "keys")
+    records = core.open_records(log, keys=keys, retention_years=1)
+    years_ns = 2 * 366 * 86_400 * 10**9
+    core.torture_clock(records, -years_ns)
+    ask(
+        "append_sealed",
+        lambda: core.append_sealed(records, "identity", "person:c-17", "Jane", "carl"),
+    )
+    records.close()
+    ask("seal_in", lambda: core.seal_in(log, "note", "person:c-18", "rang", "", keys=keys))
+    ask("subjects", lambda: core.subjects(log, keys=keys))
+    said: Any = {"actor": "anna", "reason": "r", "keys": keys}
+    ask("request_shred", lambda: core.request_shred(log, "person:c-17", **said))
+    ask(
+        "request_shred_approval",
+        lambda: core.request_shred_approval(log, "person:c-17", approver="bo", keys=keys),
+    )
 
 
 def about_columns(log: str, ask: Callable[[str, Callable[[], object]], Any]) -> None:

@@ -14,6 +14,7 @@ from cwts import _core, audit, receipts
 from cwts._checks import LogChecks
 from cwts._clock import ClockSync, watch
 from cwts._closing import Closing, close, rounds
+from cwts._subjects import SubjectCalls
 from cwts.audit import Amend, Note
 from cwts.limits import time_ns
 
@@ -30,7 +31,7 @@ _CHECKPOINT_WAIT_S: Final = 10.0
 _NEVER_NS: Final = 2**63 - 1
 
 
-class AuditLog(LogChecks, Closing):
+class AuditLog(LogChecks, SubjectCalls, Closing):
     """An open log; `open` makes or continues one. One process writes it at a time.
 
     Every call but `close` has an async twin with an ``a`` in front, which runs on a thread.
@@ -127,10 +128,14 @@ class AuditLog(LogChecks, Closing):
         EntryTooLongError, AuditBackpressureError, LogError
             It does not fit an entry; the queue is full; it corrects what is not there. Nothing
             was written.
+        PermissionDeniedError
+            It is about a code that the log does not know, or whose key was destroyed.
         LogFailedError
             A write failed: the log is at its end.
         """
         match entry:
+            case Note(text, actor, about) if about:
+                index = _core.append_sealed(self._core, "note", about, text, actor)
             case Note(text, actor):
                 index = _core.append_note(self._core, text, actor)
             case Amend(corrected, field, value, reason, actor):

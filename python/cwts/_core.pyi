@@ -58,6 +58,7 @@ __all__ = [
     "append_again",
     "append_amend",
     "append_note",
+    "append_sealed",
     "apply_requests",
     "approve_limits",
     "archive",
@@ -142,13 +143,17 @@ __all__ = [
     "request_resume",
     "request_resume_approval",
     "request_resume_signed",
+    "request_shred",
+    "request_shred_approval",
     "resubmit",
     "schema",
+    "seal_in",
     "seal_run",
     "set_market",
     "set_phase",
     "standing_holds",
     "status",
+    "subjects",
     "take_cancels",
     "torture_check",
     "torture_clock",
@@ -550,7 +555,9 @@ def check_note(note: bytes, keys: list[str]) -> dict[str, Any]: ...
 def decode_columns(
     schema: str, data: bytes, offsets: bytes, codes: bytes
 ) -> dict[int, tuple[str, bytes, dict[str, tuple[str, bytes, bytes]]]]: ...
-def read_entries(dir: str, first: int, end: int) -> list[dict[str, Any]]: ...
+def read_entries(
+    dir: str, first: int, end: int, *, keys: str | None = None
+) -> list[dict[str, Any]]: ...
 def receipt(dir: str, index: int, *, all_lines: bool = False) -> bytes: ...
 def fold(
     limits: bytes, entries: list[bytes]
@@ -800,6 +807,23 @@ def request_release(
 ) -> dict[str, Any]: ...
 def request_case_approval(
     dir: str, case: str, *, release: bool, approver: str, keys: str | None = None
+) -> dict[str, Any]: ...
+def append_sealed(gateway: Gateway, what: str, subject: str, text: str, actor: str) -> int: ...
+def seal_in(
+    dir: str, what: str, subject: str, text: str, actor: str, *, keys: str | None = None
+) -> int: ...
+def subjects(dir: str, *, keys: str | None = None) -> list[dict[str, Any]]: ...
+def request_shred(
+    dir: str,
+    subject: str,
+    *,
+    actor: str,
+    reason: str,
+    approver: str | None = None,
+    keys: str | None = None,
+) -> dict[str, Any]: ...
+def request_shred_approval(
+    dir: str, subject: str, *, approver: str, keys: str | None = None
 ) -> dict[str, Any]: ...
 def archive_before(dir: str, before_ns: int, *, keys: str | None = None) -> dict[str, Any]: ...
 def archive_open(gateway: Gateway, before_ns: int) -> dict[str, Any]: ...

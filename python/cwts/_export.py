@@ -40,7 +40,7 @@ FORMATS: Final = ("parquet", "csv", "jsonl")
 MANIFEST: Final = "manifest.json"
 SCHEMA: Final = "cwts/export/v1"
 #: Types whose texts may name people.
-PERSONAL: Final = ("REGISTER", "ALIAS", "NOTE", "AMEND", "ACCESS")
+PERSONAL: Final = ("REGISTER", "ALIAS", "SEALED", "NOTE", "AMEND", "ACCESS")
 #: What a spreadsheet takes for the start of a formula, or to strip before one.
 _FORMULA: Final = "^[=+@\\-\t\r\n＝＋－＠]"  # noqa: RUF001 - full-width forms are meant
 #: Types that readers of JSON round.

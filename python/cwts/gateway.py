@@ -21,6 +21,7 @@ from cwts._closing import Closing, close, rounds
 from cwts._core import Decision, Order
 from cwts._market import MarketCalls
 from cwts._oversight import OversightCalls
+from cwts._subjects import SubjectCalls
 from cwts.limits import Proposal, expiry_ns
 from cwts.orders import ExecReport, Hold, price_e9
 
@@ -36,7 +37,7 @@ _T = TypeVar("_T")
 _CLOCK = ClockSync()
 
 
-class Gateway(MarketCalls, OversightCalls, LogChecks, Closing):
+class Gateway(MarketCalls, OversightCalls, LogChecks, SubjectCalls, Closing):
     """Decides every order against the limits, reserves what it takes, and logs it.
 
     Parameters

@@ -25,6 +25,7 @@ from cwts.cli.log_read import (
 )
 from cwts.cli.log_seal import identity, seal, unseal
 from cwts.cli.log_serve import serve
+from cwts.cli.log_shred import identify, shred, subjects
 from cwts.cli.log_watch import watch
 from cwts.cli.log_witness import witness
 from cwts.cli.output import FOUND_WRONG, json_option, one_line, write_json
@@ -167,6 +168,9 @@ for _command in (
     hold,
     release,
     holds,
+    identify,
+    subjects,
+    shred,
     export,
     query,
     watch,

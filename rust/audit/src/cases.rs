@@ -2,11 +2,14 @@
 //!
 //! Source: design note "audit", section 10. A case is opened by one HOLD and closed by one
 //! HOLD_RELEASE, each by two people; its name is used once, so that what was signed for it counts
-//! once. A hold wins over every deletion, so what an entry does not say is read in its favour.
+//! once. A hold wins over every deletion, so what an entry does not say is read in its favour: a
+//! case keeps every subject's key but those of whom it names another of the same kind.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cwts_types::{Body, Entry, EntryType, Hold, HoldRelease, Register, RegisterKind};
+use cwts_types::{
+    Body, Entry, EntryType, Hold, HoldRelease, Register, RegisterKind, Sealed, Shred,
+};
 
 /// A case that is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +67,36 @@ pub enum CaseError {
         /// The number.
         handle: u32,
     },
+    /// A subject's key was destroyed, and its number is nobody else's.
+    #[error("{} number {handle}: its key was destroyed by entry {seq}", subject_noun(*kind))]
+    Shredded {
+        /// Code of its kind.
+        kind: u8,
+        /// Its number.
+        handle: u32,
+        /// The SHRED.
+        seq: u64,
+    },
+    /// A subject's key may not be destroyed.
+    #[error("{} number {handle}: kept for case {case}", subject_noun(*kind))]
+    Kept {
+        /// Code of its kind.
+        kind: u8,
+        /// Its number.
+        handle: u32,
+        /// An open case.
+        case: String,
+    },
+    /// A shred by one person, without a reason, or of nobody.
+    #[error("shred of {} number {handle}: {why}", subject_noun(*kind))]
+    ShredBad {
+        /// Code of its kind.
+        kind: u8,
+        /// Its number.
+        handle: u32,
+        /// What is missing.
+        why: String,
+    },
     /// More cases than a log may have.
     #[error("case {case}: a log has at most {CASES_MAX} cases")]
     TooMany {
@@ -80,10 +113,12 @@ pub struct Cases {
     used: BTreeMap<String, u64>,
     /// How many names of each kind there are: handles are given in order, from 1.
     registered: BTreeMap<u8, u32>,
+    /// Subjects whose key was destroyed, by kind and number, and the entry that says so.
+    shredded: BTreeMap<(u8, u32), u64>,
 }
 
 impl Cases {
-    /// Takes one entry in; what is none of HOLD, HOLD_RELEASE and REGISTER changes nothing.
+    /// Takes one entry in; only HOLD, HOLD_RELEASE, SHRED and REGISTER change anything.
     ///
     /// # Errors
     /// It does not follow from the entries before: nothing has changed then.
@@ -99,6 +134,11 @@ impl Cases {
                 self.check_release(release)?;
                 self.open.remove(&release.case);
             }
+            Body::Shred(shred) => {
+                self.check_shred(shred)?;
+                self.shredded.insert((shred.kind, shred.subject), index);
+            }
+            Body::Sealed(Sealed { kind, subject, .. }) => self.check_sealed(*kind, *subject)?,
             Body::Register(Register { kind, handle, .. }) => {
                 let last = self.registered.entry(*kind as u8).or_default();
                 *last = (*last).max(*handle);
@@ -141,6 +181,60 @@ impl Cases {
         let open = self.get(&release.case)?;
         check_said(&release.case, &release.actor, &release.approver, &release.reason)?;
         Ok(open)
+    }
+
+    /// Whether this SHRED may come next.
+    ///
+    /// # Errors
+    /// Why not.
+    pub fn check_shred(&self, shred: &Shred) -> Result<(), CaseError> {
+        let Shred { kind, subject: handle, .. } = *shred;
+        let bad = |why: String| Err(CaseError::ShredBad { kind, handle, why });
+        let [actor, approver] = [shred.actor.trim(), shred.approver.trim()];
+        if actor.is_empty() || approver.is_empty() || actor == approver {
+            let (actor, approver) = (&shred.actor, &shred.approver);
+            return bad(format!(
+                "it takes a second person; `{actor}` asked and `{approver}` agreed"
+            ));
+        }
+        if shred.reason.trim().is_empty() {
+            return bad("nobody said why".to_owned());
+        }
+        self.check_subject(kind, handle)?;
+        let kept = self.open.values().find(|case| match RegisterKind::from_code(kind) {
+            Some(RegisterKind::Account) => [0, handle].contains(&case.hold.account),
+            Some(RegisterKind::Actor) => [0, handle].contains(&case.hold.person),
+            // A case names no desk and no customer, and may be about any.
+            _ => true,
+        });
+        match kept {
+            Some(case) => Err(CaseError::Kept { kind, handle, case: case.hold.case.clone() }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a text about this subject may come next.
+    ///
+    /// # Errors
+    /// Nobody has the number, or its key was destroyed.
+    pub fn check_sealed(&self, kind: RegisterKind, handle: u32) -> Result<(), CaseError> {
+        self.check_subject(kind as u8, handle)
+    }
+
+    fn check_subject(&self, kind: u8, handle: u32) -> Result<(), CaseError> {
+        if let Some(seq) = self.shredded.get(&(kind, handle)) {
+            return Err(CaseError::Shredded { kind, handle, seq: *seq });
+        }
+        if (1..=self.registered.get(&kind).copied().unwrap_or(0)).contains(&handle) {
+            return Ok(());
+        }
+        let why = "no entry has given the number a name".to_owned();
+        Err(CaseError::ShredBad { kind, handle, why })
+    }
+
+    /// Subjects whose key was destroyed: kind, number, and the SHRED's index.
+    pub fn shredded(&self) -> impl Iterator<Item = (u8, u32, u64)> {
+        self.shredded.iter().map(|((kind, handle), seq)| (*kind, *handle, *seq))
     }
 
     /// The open case of this name.
@@ -221,6 +315,10 @@ impl<'h> Selection<'h> {
     }
 }
 
+fn subject_noun(kind: u8) -> &'static str {
+    RegisterKind::from_code(kind).map_or("subject", RegisterKind::noun)
+}
+
 /// What a log writes about itself, and nobody's business.
 fn is_of_the_log(kind: EntryType) -> bool {
     matches!(
@@ -253,127 +351,4 @@ pub const CASE_CHARS_MAX: usize = 128;
 pub const CASES_MAX: usize = 65_536;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use cwts_types::{Clock, ClockSource, Decision, Exec, Header, Note, Order};
-
-    fn hold(case: &str) -> Hold {
-        Hold {
-            case: case.to_owned(),
-            account: 0,
-            instrument: 0,
-            person: 0,
-            from_ns: 10,
-            to_ns: 20,
-            actor: "anna".to_owned(),
-            approver: "bo".to_owned(),
-            reason: "regulator asked".to_owned(),
-            signatures: None,
-        }
-    }
-
-    fn release(case: &str) -> HoldRelease {
-        let Hold { case, actor, approver, reason, signatures, .. } = hold(case);
-        HoldRelease { case, actor, approver, reason, signatures }
-    }
-
-    fn account(handle: u32) -> Body {
-        let (kind, name) = (RegisterKind::Account, format!("A{handle}"));
-        Body::Register(Register { kind, handle, parent: 0, salt: [0; 16], name })
-    }
-
-    #[test]
-    fn a_case_is_opened_once_and_closed_once_by_two_people() {
-        let mut cases = Cases::default();
-        cases.apply(5, 1, &Body::Hold(hold("c1"))).unwrap();
-        assert_eq!(cases.get("c1").unwrap().seq, 5);
-        let again = cases.apply(6, 1, &Body::Hold(hold("c1")));
-        assert_eq!(again, Err(CaseError::Used { case: "c1".to_owned(), seq: 5 }));
-        let other = cases.check_release(&release("c2")).unwrap_err().to_string();
-        assert_eq!(other, "case c2 is not open; open: c1");
-        for (actor, approver) in [("anna", "anna"), ("", "bo"), ("anna", " ")] {
-            let one = |case: &str| HoldRelease {
-                actor: actor.to_owned(),
-                approver: approver.to_owned(),
-                ..release(case)
-            };
-            assert!(matches!(cases.check_release(&one("c1")), Err(CaseError::OnePerson { .. })));
-            let opened =
-                Hold { actor: actor.to_owned(), approver: approver.to_owned(), ..hold("n") };
-            assert!(matches!(cases.check_hold(&opened), Err(CaseError::OnePerson { .. })));
-        }
-        cases.apply(7, 1, &Body::HoldRelease(release("c1"))).unwrap();
-        assert!(cases.open().next().is_none());
-        assert!(cases.apply(8, 1, &Body::HoldRelease(release("c1"))).is_err());
-        // A name that was used is used, whether its case is open or not.
-        assert!(cases.apply(9, 1, &Body::Hold(hold("c1"))).is_err());
-        for bad in [hold(""), hold(&"x".repeat(129)), Hold { reason: " ".to_owned(), ..hold("n") }]
-        {
-            assert!(matches!(cases.check_hold(&bad), Err(CaseError::Nameless { .. })), "{bad:?}");
-        }
-        assert!(cases.check_hold(&hold(&"x".repeat(128))).is_ok());
-    }
-
-    #[test]
-    fn a_hold_names_what_is_registered() {
-        let mut cases = Cases::default();
-        let of = |account| Hold { account, ..hold("c") };
-        assert!(matches!(cases.check_hold(&of(1)), Err(CaseError::Unknown { handle: 1, .. })));
-        cases.apply(2, 0, &account(1)).unwrap();
-        assert!(cases.check_hold(&of(1)).is_ok());
-        assert!(cases.check_hold(&of(2)).is_err());
-    }
-
-    #[test]
-    fn a_hold_selects_by_time_and_by_what_an_entry_names() {
-        let entry = |utc_ns, actor, body| Entry {
-            header: Header { utc_ns, actor, ..Header::default() },
-            body,
-        };
-        let order = |account, instrument, order_id| {
-            let order = Order { account, instrument, order_id, ..Order::default() };
-            Body::Order(order, Vec::new())
-        };
-        let keeps = |hold: &Hold, entry: &Entry| Selection::new(hold).keeps(7, entry);
-        let all = hold("c");
-        for (utc_ns, held) in [(9, false), (10, true), (19, true), (20, false)] {
-            assert_eq!(keeps(&all, &entry(utc_ns, 0, order(1, 1, 1))), held, "{utc_ns}");
-        }
-        let one = Hold { account: 1, ..hold("c") };
-        let mut kept = Selection::new(&one);
-        assert!(kept.keeps(7, &entry(10, 0, order(1, 7, 100))));
-        assert!(!kept.keeps(8, &entry(10, 0, order(2, 7, 200))));
-        // What is said of a kept order is kept, whenever it is said; of another, never.
-        let exec = |order_id| Body::Exec(Exec { order_id, ..Exec::default() });
-        assert!(kept.keeps(9, &entry(99, 0, exec(100))));
-        assert!(!kept.keeps(10, &entry(10, 0, exec(200))));
-        let decision = |order_seq| {
-            let decision = Decision::from_bytes(&[0; cwts_types::DECISION_BYTES]);
-            Body::Decision(Decision { order_seq, ..decision }, Vec::new())
-        };
-        assert!(kept.keeps(11, &entry(99, 0, decision(7))));
-        assert!(!kept.keeps(12, &entry(10, 0, decision(8))));
-        let thing = Hold { instrument: 3, ..hold("c") };
-        assert!(keeps(&thing, &entry(10, 0, order(1, 3, 1))));
-        assert!(!keeps(&thing, &entry(10, 0, order(1, 4, 1))));
-        let note = || Body::Note(Note { salt: [0; 16], text: "t".to_owned() });
-        let person = Hold { person: 9, ..hold("c") };
-        assert!(keeps(&person, &entry(10, 9, note())) && keeps(&person, &entry(10, 0, note())));
-        assert!(!keeps(&person, &entry(10, 8, note())) && keeps(&one, &entry(10, 8, note())));
-        let clock = Body::Clock(Clock {
-            source: ClockSource::None,
-            status: 0,
-            flags: 0,
-            maxerror_us: 0,
-            esterror_us: 0,
-            offset_ns: 0,
-            freq: 0,
-            tai: 0,
-            bound_us: 0,
-            raw_ns: 0,
-            utc_minus_mono_ns: 0,
-        });
-        assert!(keeps(&all, &entry(10, 0, clock.clone())));
-        assert!(!keeps(&one, &entry(10, 0, clock)));
-    }
-}
+mod tests;

@@ -1,12 +1,12 @@
-//! What a person's key signs: a change of limits, the lifting of a hold, an override, or a legal
-//! hold and its end.
+//! What a person's key signs: a change of limits, the lifting of a hold, an override, a legal hold
+//! and its end, or the destruction of a subject's key.
 //!
 //! Source: design, "Settled": two different listed keys over one digest. A digest binds the log's
 //! id, so that nothing said of one log counts in another, and what is unique in the log (the
 //! version that a change becomes, a hold and its entry, a blocked order's entry), so that nothing
 //! counts twice.
 
-use cwts_types::{Hold, Signature};
+use cwts_types::{Hold, Shred, Signature};
 use sha2::{Digest as _, Sha256};
 
 use crate::merkle::Hash;
@@ -150,6 +150,29 @@ impl ReleaseConsent<'_> {
     }
 }
 
+/// The destruction of a subject's key, as both of its signatures have it. A log has one of each
+/// subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShredConsent<'a> {
+    /// Id of the log.
+    pub log_id: [u8; 8],
+    /// Whose; who asked and agreed is not read.
+    pub shred: &'a Shred,
+}
+
+impl ShredConsent<'_> {
+    /// The digest to sign.
+    pub fn digest(&self) -> Hash {
+        Sha256::new_with_prefix(SHRED_DOMAIN)
+            .chain_update(self.log_id)
+            .chain_update([self.shred.kind])
+            .chain_update(self.shred.subject.to_le_bytes())
+            .chain_update(&self.shred.reason)
+            .finalize()
+            .into()
+    }
+}
+
 /// Whether the key with this text signed the digest; no if the text is no key.
 pub fn signed_by(vkey: &str, digest: &Hash, signature: &Signature) -> bool {
     vkey.parse::<crate::VerifyKey>().is_ok_and(|key| key.verify_digest(digest, signature))
@@ -165,6 +188,8 @@ const OVERRIDE_DOMAIN: &[u8] = b"cwts/override/v1\0";
 const HOLD_DOMAIN: &[u8] = b"cwts/hold/v1\0";
 /// Domain of the closing of a case.
 const RELEASE_DOMAIN: &[u8] = b"cwts/hold-release/v1\0";
+/// Separates a shred from everything else that is hashed.
+const SHRED_DOMAIN: &[u8] = b"cwts/shred/v1\0";
 
 #[cfg(test)]
 mod tests {
@@ -250,6 +275,24 @@ mod tests {
             Hold { from_ns: 0, ..held.clone() },
             Hold { to_ns: 6, ..held.clone() },
             Hold { reason: "other".to_owned(), ..held.clone() },
+        ] {
+            assert_ne!(said, digest([1; 8], &changed), "{changed:?}");
+        }
+        let gone = Shred {
+            kind: 3,
+            subject: 7,
+            actor: String::new(),
+            approver: String::new(),
+            reason: "why".to_owned(),
+            signatures: None,
+        };
+        let digest = |log_id, shred: &Shred| ShredConsent { log_id, shred }.digest();
+        let said = digest([1; 8], &gone);
+        assert_ne!(said, digest([2; 8], &gone));
+        for changed in [
+            Shred { kind: 7, ..gone.clone() },
+            Shred { subject: 8, ..gone.clone() },
+            Shred { reason: "other".to_owned(), ..gone.clone() },
         ] {
             assert_ne!(said, digest([1; 8], &changed), "{changed:?}");
         }

@@ -27,6 +27,7 @@ mod published;
 pub mod range;
 pub mod receipt;
 mod recovery;
+pub mod sealed;
 mod signed;
 pub mod storage;
 pub mod tiers;

@@ -369,7 +369,9 @@ impl Gateway {
                 let checker = Yes { name: clipped(&checker.name), ..checker.clone() };
                 self.take_approval(*id, *sha256, &checker)
             }
-            ChangeAction::Hold { .. } | ChangeAction::Release { .. } => self.take_case(request),
+            ChangeAction::Hold { .. }
+            | ChangeAction::Release { .. }
+            | ChangeAction::Shred { .. } => self.take_case(request),
             ChangeAction::Override { .. } => {
                 let Some((said, _, Some(_))) = crate::oversight::said_in(request) else {
                     return Err(GatewayError::Permission("nobody agreed yet".to_owned()));

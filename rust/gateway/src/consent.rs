@@ -1,5 +1,5 @@
-//! Who said yes, checked again: the signatures of limit changes, resumes, overrides and legal holds
-//! in a log.
+//! Who said yes, checked again: the signatures of limit changes, resumes, overrides, legal holds and
+//! shreds in a log.
 //!
 //! `cwts log verify` asks this after the bytes are known to be right. Each signature is checked
 //! against the operators of the limits in force before its entry. Orders are not folded: nothing
@@ -19,6 +19,7 @@ use crate::GatewayError;
 use crate::change::{check_yes, proposal_digest, resume_digest};
 use crate::keeping::Said;
 use crate::reader::{genesis, read_log};
+use crate::shredding::check_shred_years;
 
 /// What was found of the consents in a log.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -46,6 +47,7 @@ pub fn check_consents(dir: &Path, verdict: &mut Verdict) -> Result<(), GatewayEr
         "OVERRIDE",
         "HOLD",
         "HOLD_RELEASE",
+        "SHRED",
     ];
     if asked.into_iter().all(|name| count(name) == 0) && count("LIMIT_ACTIVATE") < 2 {
         return Ok(());
@@ -54,6 +56,9 @@ pub fn check_consents(dir: &Path, verdict: &mut Verdict) -> Result<(), GatewayEr
     if !verdict.is_ok() {
         verdict.not_checked.push("who said yes to changes: entries are damaged".to_owned());
         return Ok(());
+    }
+    if count("SHRED") > 0 {
+        check_shred_years(dir, verdict)?;
     }
     let consents = consents_of(dir)?;
     verdict.findings.extend(consents.findings);

@@ -7,10 +7,8 @@
 use std::path::Path;
 
 use cwts_audit::cases::Cases;
-use cwts_audit::consent::{HoldConsent, ReleaseConsent};
-use cwts_audit::holds::{ChangeAction, ChangeRequest, Yes};
-use cwts_risk::limits::{LimitsFile, Right};
-use cwts_types::{Body, Hold, HoldRelease, RegisterKind, Signature};
+use cwts_audit::holds::{ChangeRequest, Yes};
+use cwts_types::RegisterKind;
 use serde_json::{Value, json};
 
 use crate::GatewayError;
@@ -20,6 +18,10 @@ use crate::gateway::Gateway;
 use crate::keys::KeyStore;
 use crate::request::Requested;
 use crate::request_change::{fold, halves, leave_signed, read};
+
+mod said;
+
+pub use said::Said;
 
 /// A case that somebody opens; an empty name is any.
 #[derive(Debug, Clone)]
@@ -40,187 +42,8 @@ pub struct HoldRequest<'a> {
     pub reason: &'a str,
 }
 
-/// What two people say of a case.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Said {
-    /// It is opened.
-    Hold(Hold),
-    /// It is closed.
-    Release(HoldRelease),
-}
-
-impl Said {
-    fn open(folded: &Known<'_>, request: &HoldRequest<'_>) -> Result<Self, GatewayError> {
-        let handle = |kind, what: &str, name: &str| match name {
-            "" => Ok(0),
-            name => folded.registry.handle(kind, name).ok_or_else(|| {
-                let why = format!("case {}: the log knows no {what} `{name}`", request.case);
-                GatewayError::Permission(why)
-            }),
-        };
-        let [from_ns, to_ns] = request.between_ns;
-        if from_ns >= to_ns {
-            let why = format!("case {}: it ends before it begins", request.case);
-            return Err(GatewayError::Permission(why));
-        }
-        Ok(Self::Hold(Hold {
-            case: clipped(request.case),
-            account: handle(RegisterKind::Account, "account", request.account)?,
-            instrument: handle(RegisterKind::Instrument, "instrument", request.instrument)?,
-            person: handle(RegisterKind::Actor, "person", request.person)?,
-            from_ns,
-            to_ns,
-            actor: clipped(request.actor),
-            approver: String::new(),
-            reason: clipped(request.reason),
-            signatures: None,
-        }))
-    }
-
-    fn close(case: &str, actor: &str, reason: &str) -> Self {
-        let [case, actor, reason] = [case, actor, reason].map(clipped);
-        let (approver, signatures) = (String::new(), None);
-        Self::Release(HoldRelease { case, actor, approver, reason, signatures })
-    }
-
-    /// The case.
-    pub fn case(&self) -> &str {
-        match self {
-            Self::Hold(Hold { case, .. }) | Self::Release(HoldRelease { case, .. }) => case,
-        }
-    }
-
-    /// Who asked and who agreed.
-    pub fn people(&self) -> [&str; 2] {
-        match self {
-            Self::Hold(Hold { actor, approver, .. })
-            | Self::Release(HoldRelease { actor, approver, .. }) => [actor, approver],
-        }
-    }
-
-    fn signatures(&self) -> Option<[Signature; 2]> {
-        match self {
-            Self::Hold(Hold { signatures, .. }) | Self::Release(HoldRelease { signatures, .. }) => {
-                *signatures
-            }
-        }
-    }
-
-    fn agree(&mut self, name: &str) {
-        match self {
-            Self::Hold(Hold { approver, .. }) | Self::Release(HoldRelease { approver, .. }) => {
-                *approver = clipped(name);
-            }
-        }
-    }
-
-    fn seal(&mut self, actor: &Yes, by: &Yes) {
-        let both = actor.signature.zip(by.signature).map(|(a, b)| [a, b]);
-        match self {
-            Self::Hold(Hold { signatures, .. }) | Self::Release(HoldRelease { signatures, .. }) => {
-                *signatures = both;
-            }
-        }
-    }
-
-    /// Whether the case may be opened or closed now, by these two; gives the digest to sign.
-    fn check(&self, cases: &Cases, log_id: [u8; 8]) -> Result<[u8; 32], GatewayError> {
-        let refuse =
-            |error: cwts_audit::cases::CaseError| GatewayError::Permission(error.to_string());
-        match self {
-            Self::Hold(hold) => {
-                cases.check_hold(hold).map_err(refuse)?;
-                Ok(HoldConsent { log_id, hold }.digest())
-            }
-            Self::Release(release) => {
-                let hold_seq = cases.check_release(release).map_err(refuse)?.seq;
-                let reason = &release.reason;
-                Ok(ReleaseConsent { log_id, hold_seq, reason }.digest())
-            }
-        }
-    }
-
-    /// Whether it may be, and both signed who must.
-    pub(crate) fn check_signed(
-        &self,
-        cases: &Cases,
-        file: &LimitsFile,
-        log_id: [u8; 8],
-    ) -> Result<(), GatewayError> {
-        let digest = self.check(cases, log_id)?;
-        for (i, name) in self.people().into_iter().enumerate() {
-            let yes = Yes { name: name.to_owned(), signature: self.signatures().map(|s| s[i]) };
-            check_yes(file, &yes, Some(Right::Hold), &digest)?;
-        }
-        Ok(())
-    }
-
-    fn into_body(self) -> Body {
-        match self {
-            Self::Hold(hold) => Body::Hold(hold),
-            Self::Release(release) => Body::HoldRelease(release),
-        }
-    }
-
-    /// What an entry says of a case, if it does.
-    pub(crate) fn of(body: &Body) -> Option<Self> {
-        match body {
-            Body::Hold(hold) => Some(Self::Hold(hold.clone())),
-            Body::HoldRelease(release) => Some(Self::Release(release.clone())),
-            _ => None,
-        }
-    }
-
-    fn action(&self, actor: Yes, approver: Option<Yes>) -> ChangeAction {
-        match self {
-            Self::Hold(hold) => ChangeAction::Hold {
-                case: hold.case.clone(),
-                named: [hold.account, hold.instrument, hold.person],
-                between_ns: [hold.from_ns, hold.to_ns],
-                actor,
-                approver,
-            },
-            Self::Release(release) => {
-                ChangeAction::Release { case: release.case.clone(), actor, approver }
-            }
-        }
-    }
-
-    /// What a request says of a case, and who says so.
-    fn in_request(request: &ChangeRequest) -> Option<(Self, Yes, Option<Yes>)> {
-        let (mut said, actor, approver) = match &request.action {
-            ChangeAction::Hold { case, named, between_ns, actor, approver } => {
-                let [account, instrument, person] = *named;
-                let [from_ns, to_ns] = *between_ns;
-                let hold = Hold {
-                    case: clipped(case),
-                    account,
-                    instrument,
-                    person,
-                    from_ns,
-                    to_ns,
-                    actor: clipped(&actor.name),
-                    approver: String::new(),
-                    reason: clipped(&request.reason),
-                    signatures: None,
-                };
-                (Self::Hold(hold), actor, approver)
-            }
-            ChangeAction::Release { case, actor, approver } => {
-                (Self::close(case, &actor.name, &request.reason), actor, approver)
-            }
-            _ => return None,
-        };
-        if let Some(yes) = approver {
-            said.agree(&yes.name);
-            said.seal(actor, yes);
-        }
-        Some((said, actor.clone(), approver.clone()))
-    }
-}
-
 /// What is asked of a log before a case is opened or closed in it.
-struct Known<'a> {
+pub(crate) struct Known<'a> {
     registry: &'a cwts_risk::Registry,
 }
 
@@ -258,7 +81,11 @@ impl Gateway {
         self.sign_and_take(Said::close(case, actor, reason), approver)
     }
 
-    fn sign_and_take(&mut self, mut said: Said, approver: &str) -> Result<Said, GatewayError> {
+    pub(crate) fn sign_and_take(
+        &mut self,
+        mut said: Said,
+        approver: &str,
+    ) -> Result<Said, GatewayError> {
         said.agree(approver);
         let digest = said.check(&self.cases, self.log_id)?;
         let (file, keys) = (self.engine.limits(), self.keys.as_ref());
@@ -277,10 +104,17 @@ impl Gateway {
         let utc_ns = i64::try_from(now.utc_ns).unwrap_or(i64::MAX);
         self.append(body.clone(), now, 0)?;
         self.cases.apply(index, utc_ns, &body).map_err(|error| self.fail(error.to_string()))?;
-        self.sync()
+        self.sync()?;
+        // Once the log says so for good, and never before: a crash in between is made good by the
+        // next start.
+        if let Said::Shred(shred) = said {
+            self.destroy_key((shred.kind, shred.subject))
+        } else {
+            Ok(())
+        }
     }
 
-    /// Takes in what another process says of a case.
+    /// Takes in what another process says of a case, or of a subject's key.
     pub(crate) fn take_case(&mut self, request: &ChangeRequest) -> Result<(), GatewayError> {
         let Some((said, _, Some(_))) = Said::in_request(request) else {
             return Err(GatewayError::Permission("nobody agreed yet".to_owned()));
@@ -328,7 +162,7 @@ pub fn request_release(
     request_case(dir, |_| Ok(Said::close(case, actor, reason)), approver, keys)
 }
 
-fn request_case(
+pub(crate) fn request_case(
     dir: &Path,
     said: impl FnOnce(&Known<'_>) -> Result<Said, GatewayError>,
     approver: Option<&str>,
@@ -343,7 +177,7 @@ fn request_case(
     let digest = said.check(&folded.cases, log_id)?;
     let signed = |name: &str| {
         let yes = sign(file, keys, name, &digest)?;
-        check_yes(file, &yes, Some(Right::Hold), &digest)?;
+        check_yes(file, &yes, Some(said.right()), &digest)?;
         Ok::<Yes, GatewayError>(yes)
     };
     let first = signed(&actor)?;
@@ -352,7 +186,7 @@ fn request_case(
         said.seal(&first, second);
     }
     let half = second.is_none();
-    let requested = leave_signed(dir, said.action(first, second), reason_of(&said), half)?;
+    let requested = leave_signed(dir, said.action(first, second), said.reason().to_owned(), half)?;
     Ok(CaseAsked { requested, said, signed: !file.operators.is_empty() })
 }
 
@@ -367,37 +201,42 @@ pub fn request_case_approval(
     approver: &str,
     keys: Option<&KeyStore>,
 ) -> Result<CaseAsked, GatewayError> {
+    let is_it =
+        |said: &Said| said.case() == Some(case) && matches!(said, Said::Release(_)) == release;
+    let what = if release { "closed" } else { "opened" };
+    let what = format!("case {case}: nobody asked yet for it to be {what}");
+    request_second(dir, &is_it, &what, approver, keys)
+}
+
+/// Completes what waits for a second person; `missing` tells that nothing does.
+pub(crate) fn request_second(
+    dir: &Path,
+    is_it: &dyn Fn(&Said) -> bool,
+    missing: &str,
+    approver: &str,
+    keys: Option<&KeyStore>,
+) -> Result<CaseAsked, GatewayError> {
     let (folded, log_id) = fold(dir)?;
     let file = folded.engine.limits();
     let half = halves(dir).into_iter().rev().find_map(|path| {
         let request = ChangeRequest::parse(&read(&path)?).ok()?;
         let (said, actor, _) = Said::in_request(&request)?;
-        let is_it = said.case() == case && matches!(said, Said::Release(_)) == release;
-        is_it.then_some((path, said, actor))
+        is_it(&said).then_some((path, said, actor))
     });
     let Some((path, mut said, actor)) = half else {
-        let what = if release { "closed" } else { "opened" };
-        let why = format!("case {case}: nobody asked yet for it to be {what}; `--as` asks");
-        return Err(GatewayError::Permission(why));
+        return Err(GatewayError::Permission(format!("{missing}; `--as` asks")));
     };
     said.agree(approver);
     let digest = said.check(&folded.cases, log_id)?;
-    check_yes(file, &actor, Some(Right::Hold), &digest)?;
+    check_yes(file, &actor, Some(said.right()), &digest)?;
     let yes = sign(file, keys, said.people()[1], &digest)?;
-    check_yes(file, &yes, Some(Right::Hold), &digest)?;
+    check_yes(file, &yes, Some(said.right()), &digest)?;
     said.seal(&actor, &yes);
-    let requested = leave_signed(dir, said.action(actor, Some(yes)), reason_of(&said), false)?;
+    let requested =
+        leave_signed(dir, said.action(actor, Some(yes)), said.reason().to_owned(), false)?;
     // Left behind, it could only be completed again.
     let _ = std::fs::remove_file(path);
     Ok(CaseAsked { requested, said, signed: !file.operators.is_empty() })
-}
-
-fn reason_of(said: &Said) -> String {
-    match said {
-        Said::Hold(Hold { reason, .. }) | Said::Release(HoldRelease { reason, .. }) => {
-            reason.clone()
-        }
-    }
 }
 
 /// The open cases as people and programs read them.

@@ -143,7 +143,7 @@ impl KeyStore {
         Ok(self.root.join("operator").join(name))
     }
 
-    fn folder(&self, log_id: [u8; 8]) -> PathBuf {
+    pub(crate) fn folder(&self, log_id: [u8; 8]) -> PathBuf {
         self.root.join(crate::hex(&log_id))
     }
 }
@@ -219,7 +219,7 @@ pub(crate) fn file_error(path: &Path, source: std::io::Error) -> GatewayError {
     GatewayError::File { path: path.display().to_string(), source }
 }
 
-fn make_private(folder: &Path) -> Result<(), GatewayError> {
+pub(crate) fn make_private(folder: &Path) -> Result<(), GatewayError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|e| file_error(folder, e))
 }

@@ -7,6 +7,7 @@ use cwts_risk::limits::LimitsFile;
 use cwts_risk::limits::diff::Diff;
 use cwts_risk::limits::effective::effective;
 use cwts_risk::{Engine, Proposal};
+use cwts_types::RegisterKind;
 use serde_json::{Value, json};
 
 /// The version in force, proposals that wait, raises that end, and whose keys count.
@@ -124,6 +125,11 @@ pub(crate) fn pending_row(path: &Path, file: &str) -> Option<Value> {
         ChangeAction::Release { case, actor, approver } => {
             let action = if approver.is_none() { "release, half signed" } else { "release" };
             (action, format!("case {case}"), &actor.name)
+        }
+        ChangeAction::Shred { subject: (kind, handle), actor, approver } => {
+            let action = if approver.is_none() { "shred, half signed" } else { "shred" };
+            let noun = RegisterKind::from_code(*kind).map_or("subject", RegisterKind::noun);
+            (action, format!("{noun} number {handle}"), &actor.name)
         }
     };
     Some(json!({

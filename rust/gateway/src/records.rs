@@ -7,6 +7,7 @@ use cwts_types::{
 };
 
 use crate::GatewayError;
+use crate::clock::Now;
 use crate::control::clipped;
 use crate::gateway::Gateway;
 use crate::keys::random_32;
@@ -59,14 +60,29 @@ impl Gateway {
             return Err(GatewayError::EntryTooLong { field: "text", bytes, max: ENTRY_BYTES_MAX });
         }
         let now = self.clock.now();
-        let handle = match actor {
+        let actor = self.responsible(actor, now)?;
+        self.append_record(entry.body, actor, now)
+    }
+
+    /// The number of whoever is responsible, registered if new; 0 for nobody.
+    pub(crate) fn responsible(&mut self, actor: &str, now: Now) -> Result<u32, GatewayError> {
+        Ok(match actor {
             "" => 0,
             name => {
                 self.register(RegisterKind::Actor, None, &clipped(name), now)?;
                 let registry = self.engine.registry();
                 registry.handle(RegisterKind::Actor, &clipped(name)).unwrap_or(0)
             }
-        };
+        })
+    }
+
+    /// Appends a body that fits an entry, at `next_index`.
+    pub(crate) fn append_record(
+        &mut self,
+        body: Body,
+        actor: u32,
+        now: Now,
+    ) -> Result<u64, GatewayError> {
         let Some(log) = &mut self.log else {
             return Err(GatewayError::Record("log: there is none to write to".to_owned()));
         };
@@ -77,8 +93,8 @@ impl Gateway {
             return Err(GatewayError::Backpressure);
         }
         let index = self.next_index();
-        let header = Header { actor: handle, ..self.header(1, now) };
-        let bytes = Entry { header, ..entry }.to_bytes();
+        let header = Header { actor, ..self.header(1, now) };
+        let bytes = Entry { header, body }.to_bytes();
         let log = self.log.as_mut();
         if log.is_some_and(|log| log.push(&bytes)) {
             return Ok(index);

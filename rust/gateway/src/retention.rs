@@ -262,7 +262,7 @@ pub const RULES: [(&str, u16, &str); 3] = [
     ("rts6", 5, "RTS 6 Art. 28"),
 ];
 /// 366 days.
-const YEAR_NS: u64 = 366 * 24 * 60 * 60 * 1_000_000_000;
+pub(crate) const YEAR_NS: u64 = 366 * 24 * 60 * 60 * 1_000_000_000;
 
 #[cfg(test)]
 mod tests;

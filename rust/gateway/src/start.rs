@@ -134,6 +134,7 @@ impl Gateway {
             Self::create(dir, &keys, options, (&k0, &Escrow::KeyFolder), years)?
         };
         gateway.keys = Some(keys);
+        gateway.destroy_shredded()?;
         gateway.expires_ns = gateway.engine.changes().next_expiry_ns();
         // What was signed before this start counts before the file that it is given.
         gateway.poll()?;

@@ -7,12 +7,12 @@ use cwts_audit::merkle::verify_consistency;
 use cwts_audit::note::{NOTE_BYTES_MAX, base64_hash};
 use cwts_audit::{
     Checkpoint, FsStorage, Level, LogError, Note, NoteKey, Published, PublishedError, SigningKey,
-    Storage as _, UnpackError, Verdict, VerifyKeys, unpack as unpack_log, verify as verify_log,
-    verify_plain, write_plain,
+    Storage as _, UnpackError, Verdict, VerifyKeys, log_id_of, unpack as unpack_log,
+    verify as verify_log, verify_plain, write_plain,
 };
 use cwts_gateway::{
     GatewayError, archive_error, entry_fields, hex, order_receipts as receipts_of, published,
-    read_k0, receipts_json, verify_receipts as receipts_verdict,
+    read_k0, receipts_json, sealed_text, verify_receipts as receipts_verdict,
 };
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::convert::to_py;
 use crate::error::Error;
 use crate::files::finding;
+use crate::subjects::readable;
 
 /// Verifies a log with these keys, or with the one that lies in it; with the file of its `K_0`
 /// also the MACs of all epochs.
@@ -188,22 +189,37 @@ pub(crate) fn consistency(
 
 /// The entries `first..end` as objects, by the log's own schema; nothing is proved by reading.
 #[pyfunction]
+#[pyo3(signature = (dir, first, end, *, keys=None))]
 pub(crate) fn read_entries(
     py: Python<'_>,
     dir: PathBuf,
     first: u64,
     end: u64,
+    keys: Option<PathBuf>,
 ) -> Result<Bound<'_, PyAny>, Error> {
     if end.saturating_sub(first) > ENTRIES_MAX {
         let why = format!("{first} to {end}: at most {ENTRIES_MAX} entries are read at once");
         return Err(PyValueError::new_err(why).into());
     }
     let value = py.detach(|| {
+        let keys = readable(keys);
         with_published(&dir, |log| {
-            let mut rows = Vec::new();
+            let (mut rows, mut log_id) = (Vec::new(), [0; 8]);
+            // Entry 1 says which log this is, and by that which keys are its.
+            if keys.is_some() && log.checkpoint.size > 1 {
+                log.entries(1, 2, |_, bytes| {
+                    log_id = log_id_of(bytes);
+                    Ok::<(), PublishedError>(())
+                })?;
+            }
             log.entries(first, end, |index, bytes| {
                 let raw = || json!({ "index": index, "type": null, "bytes": hex(bytes) });
-                rows.push(entry_fields(index, bytes).unwrap_or_else(raw));
+                let mut row = entry_fields(index, bytes).unwrap_or_else(raw);
+                if row["type"] == "SEALED" {
+                    let text = keys.as_ref().and_then(|k| sealed_text(k, log_id, index, bytes));
+                    row["body"]["text"] = json!(text.as_deref().map(String::as_str));
+                }
+                rows.push(row);
                 Ok::<(), PublishedError>(())
             })?;
             Ok(Value::Array(rows))

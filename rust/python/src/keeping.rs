@@ -142,7 +142,7 @@ fn asked_row(asked: &CaseAsked) -> Value {
     json!({
         "running": asked.requested.running,
         "request": asked.requested.path.display().to_string(),
-        "case": asked.said.case(),
+        "case": asked.said.case().unwrap_or_default(),
         "opens": matches!(asked.said, Said::Hold(_)),
         "actor": actor,
         "approver": approver,

@@ -26,6 +26,7 @@ mod proofs;
 mod records;
 mod replay;
 mod run;
+mod subjects;
 mod table;
 mod threshold;
 mod torture;
@@ -114,6 +115,10 @@ mod _core {
     use crate::replay::{Replay, asset_class, generate, profiles};
     #[pymodule_export]
     use crate::run::{check_run, decision_stream, seal_run};
+    #[pymodule_export]
+    use crate::subjects::{
+        append_sealed, request_shred, request_shred_approval, seal_in, subjects,
+    };
     #[pymodule_export]
     use crate::threshold::{
         EncodingError, KeyRegistry, NotEnoughSharesError, Partial, PublicKey, SecretKey, Share,

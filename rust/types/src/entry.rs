@@ -473,7 +473,7 @@ mod tests {
         use proptest::strategy::ValueTree as _;
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         let mut seen = std::collections::BTreeSet::new();
-        for _ in 0..600 {
+        for _ in 0..2_400 {
             let body = body().new_tree(&mut runner).unwrap().current();
             seen.insert(body.entry_type());
             let tail_is_open = matches!(body, Body::Order(..));

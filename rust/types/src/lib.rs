@@ -18,8 +18,8 @@ pub use body::{
     Clock, ClockSource, Close, Config, ConfigKind, EntryType, Fsck, Gap, Genesis, Hold,
     HoldRelease, KeyEpoch, Kill, LimitActivate, LimitApprove, LimitDirection, LimitExpire,
     LimitPropose, Locate, Note, Override, Phase, Recovery, RecoveryCause, Reference, Register,
-    RegisterKind, ReleaseDenied, Resume, Session, SessionKind, Shred, Signature, TriggerCounts,
-    TriggerRow, reference_flag,
+    RegisterKind, ReleaseDenied, Resume, Sealed, SealedKind, Session, SessionKind, Shred,
+    Signature, TriggerCounts, TriggerRow, reference_flag,
 };
 pub use codec::DecodeError;
 pub use control::{CONTROLS, Control, ControlInfo, Reasons, Stage};

@@ -126,6 +126,13 @@ fn fields(kind: EntryType) -> Fields {
             ("flags", "u16"),
         ],
         EntryType::Alias => &[("id", "u64"), ("kind", "u8"), ("zero", "u8"), ("text", "blob")],
+        EntryType::Sealed => &[
+            ("kind", "u8"),
+            ("what", "u8"),
+            ("zero", "bytes[2]"),
+            ("subject", "u32"),
+            ("sealed", "blob"),
+        ],
         EntryType::Reference => &[
             ("instrument", "u32"),
             ("flags", "u32"),

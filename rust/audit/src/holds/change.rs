@@ -1,5 +1,5 @@
 //! Requests that carry signatures: a change of limits, an approval, the lifting of a hold, an
-//! override, a legal hold and its end.
+//! override, a legal hold and its end, the destruction of a subject's key.
 //!
 //! A file of its own in the requests' folder, as a kill request is, sealed alike. Who has no key
 //! asks without a signature, and the gateway says whether that counts.
@@ -91,6 +91,15 @@ pub enum ChangeAction {
         /// Who agrees; nobody yet in a request that waits.
         approver: Option<Yes>,
     },
+    /// Destroy the key of a subject's texts.
+    Shred {
+        /// Code of the subject's kind, and its handle.
+        subject: (u8, u32),
+        /// Who asks.
+        actor: Yes,
+        /// Who agrees; nobody yet in a request that waits.
+        approver: Option<Yes>,
+    },
     /// Close a case.
     Release {
         /// Its name.
@@ -166,6 +175,13 @@ impl ChangeRequest {
                     (percent(case), yes(actor), second(approver.as_ref()));
                 writeln!(text, "kind release\ncase {case}\nactor {actor}\napprover {approver}")
             }
+            ChangeAction::Shred { subject: (of, subject), actor, approver } => {
+                let (actor, approver) = (yes(actor), second(approver.as_ref()));
+                writeln!(
+                    text,
+                    "kind shred\nof {of}\nsubject {subject}\nactor {actor}\napprover {approver}"
+                )
+            }
         };
         let _ = writeln!(text, "reason {}\nutc_ns {}", percent(&self.reason), self.utc_ns);
         seal(text)
@@ -223,8 +239,14 @@ impl ChangeRequest {
                 actor: read_yes(&mut lines, "actor")?,
                 approver: read_second(&mut lines)?,
             },
+            "shred" => ChangeAction::Shred {
+                subject: (lines.field("of")?, lines.field("subject")?),
+                actor: read_yes(&mut lines, "actor")?,
+                approver: read_second(&mut lines)?,
+            },
             _ => {
-                let kinds = "the kind is propose, approve, resume, override, hold or release";
+                let kinds =
+                    "the kind is propose, approve, resume, override, hold, release or shred";
                 return Err(lines.wrong(kinds));
             }
         };
@@ -341,6 +363,7 @@ mod tests {
                 actor: anna,
                 approver: Some(bo.clone()),
             }),
+            request(ChangeAction::Shred { subject: (3, 7), actor: bo.clone(), approver: None }),
             request(ChangeAction::Resume { hold: 4, actor: bo, approver: None }),
         ]
     }

@@ -136,11 +136,17 @@ impl EntryChecks {
         let utc_ns = entry.header.utc_ns;
         let cases = self.cases.as_mut().map(|cases| cases.apply(place.index, utc_ns, &entry.body));
         if let Some(Err(error)) = cases {
+            let (kind, expected) = match kind {
+                EntryType::Shred | EntryType::Sealed => {
+                    (FindingKind::ShredBad, "a subject whose key is there, and that no case keeps")
+                }
+                _ => (FindingKind::HoldBad, "a new case, or the end of an open one, by two people"),
+            };
             findings.push(
                 place
-                    .finding(FindingKind::HoldBad)
-                    .says("a new case, or the end of an open one, by two people", error)
-                    .by("the HOLD and HOLD_RELEASE entries before it"),
+                    .finding(kind)
+                    .says(expected, error)
+                    .by("the HOLD, HOLD_RELEASE, SHRED and REGISTER entries before it"),
             )?;
         }
         self.check_body(place, entry.body, before, findings)

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use cwts_audit::holds::ChangeAction;
 use cwts_types::{Order, ReleaseMode};
 
 use super::*;

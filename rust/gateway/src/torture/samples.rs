@@ -13,8 +13,8 @@ use cwts_types::{
     Clock, ClockSource, Close, Config, ConfigKind, Control, Decision, Entry, EntryType, Exec, Fsck,
     Gap, Genesis, Header, Hold, HoldRelease, KeyEpoch, Kill, KillState, LimitActivate, Locate,
     NO_CONTROL, Note, Order, Override, Phase, Reasons, Reference, Register, RegisterKind,
-    ReleaseDenied, Resume, Scope, Session, SessionKind, Shred, TriggerCounts, TriggerRow, Verdict,
-    exec_type, producer, reference_flag, schema_json,
+    ReleaseDenied, Resume, Scope, Sealed, SealedKind, Session, SessionKind, Shred, TriggerCounts,
+    TriggerRow, Verdict, exec_type, producer, reference_flag, schema_json,
 };
 
 use crate::firm;
@@ -323,8 +323,14 @@ fn bodies() -> Vec<Body> {
             reason: "closed".to_owned(),
             signatures: None,
         }),
+        Body::Sealed(Sealed {
+            kind: RegisterKind::Account,
+            what: SealedKind::Identity,
+            subject: 1,
+            sealed: vec![7; 80],
+        }),
         Body::Shred(Shred {
-            kind: RegisterKind::Actor as u8,
+            kind: RegisterKind::Account as u8,
             subject: 1,
             actor: "ana".to_owned(),
             approver: "ben".to_owned(),

@@ -22,6 +22,8 @@ pub enum Right {
     Epoch,
     /// Opening and closing a case, for which entries are kept.
     Hold,
+    /// Destroying the key of a subject's texts.
+    Shred,
 }
 
 impl Right {
@@ -31,8 +33,8 @@ impl Right {
     }
 
     fn from_name(name: &str) -> Option<Self> {
-        let all = [Self::Halt, Self::Raise, Self::Resume, Self::Override, Self::Epoch, Self::Hold];
-        all.into_iter().find(|right| right.name() == name)
+        let all = [Self::Halt, Self::Raise, Self::Resume, Self::Override, Self::Epoch];
+        all.into_iter().chain([Self::Hold, Self::Shred]).find(|right| right.name() == name)
     }
 }
 
@@ -122,7 +124,7 @@ pub fn is_plain(name: &str) -> bool {
 }
 
 /// All rights, by their words.
-pub const RIGHTS: &[&str] = &["halt", "raise", "resume", "override", "epoch", "hold"];
+pub const RIGHTS: &[&str] = &["halt", "raise", "resume", "override", "epoch", "hold", "shred"];
 /// What takes two keys.
 pub const FOUR_EYES: &[&str] = &["raise", "resume", "override"];
 

@@ -5,8 +5,8 @@ use super::{
     Access, Alert, Alias, AliasKind, Amend, Archive, Body, Clock, Close, Config, ConfigKind,
     EntryType, Fsck, Gap, Genesis, Hold, HoldRelease, KeyEpoch, Kill, LimitActivate, LimitApprove,
     LimitExpire, LimitPropose, Locate, Note, Override, Phase, Recovery, RecoveryCause, Reference,
-    Register, RegisterKind, ReleaseDenied, Resume, Session, SessionKind, Shred, TriggerCounts,
-    boolean, reference_flag,
+    Register, RegisterKind, ReleaseDenied, Resume, Sealed, Session, SessionKind, Shred,
+    TriggerCounts, boolean, reference_flag,
 };
 use crate::Control;
 use crate::codec::{DecodeError, Reader};
@@ -96,6 +96,7 @@ impl Body {
             EntryType::Amend => Self::Amend(Amend::decode(r)?),
             EntryType::Hold => Self::Hold(Hold::decode(r)?),
             EntryType::HoldRelease => Self::HoldRelease(HoldRelease::decode(r)?),
+            EntryType::Sealed => Self::Sealed(Sealed::decode(r)?),
             EntryType::Shred => Self::Shred(Shred::decode(r)?),
             EntryType::Archive => Self::Archive(Archive::decode(r)?),
             EntryType::Access => Self::Access(Access::decode(r)?),

@@ -97,6 +97,7 @@ impl Body {
             Self::Amend(b) => b.encode(out),
             Self::Hold(b) => b.encode(out),
             Self::HoldRelease(b) => b.encode(out),
+            Self::Sealed(b) => b.encode(out),
             Self::Shred(b) => b.encode(out),
             Self::Archive(b) => b.encode(out),
             Self::Access(b) => b.encode(out),

@@ -45,6 +45,7 @@ entry_types! {
     0x11 Decision "DECISION"
     0x12 Exec "EXEC"
     0x14 Alias "ALIAS"
+    0x15 Sealed "SEALED"
     0x20 Reference "REFERENCE"
     0x21 LimitPropose "LIMIT_PROPOSE"
     0x22 LimitApprove "LIMIT_APPROVE"

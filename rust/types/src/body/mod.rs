@@ -11,6 +11,7 @@ pub(crate) mod keeping;
 mod kind;
 mod oversight;
 mod phase;
+mod sealed;
 
 pub use keeping::{
     Access, AccessKind, Amend, Archive, ArchiveCodec, Clock, ClockSource, Fsck, Hold, HoldRelease,
@@ -19,6 +20,7 @@ pub use keeping::{
 pub use kind::EntryType;
 pub use oversight::{Alert, AlertKind, Override, TriggerCounts, TriggerRow};
 pub use phase::{Phase, SessionKind};
+pub use sealed::{Sealed, SealedKind};
 
 pub use change::{LimitApprove, LimitDirection, LimitExpire, LimitPropose, Signature};
 
@@ -302,6 +304,11 @@ impl RegisterKind {
         })
     }
 
+    /// The lower-case word that people use.
+    pub fn noun(self) -> &'static str {
+        self.scope_kind().map_or("person", ScopeKind::name)
+    }
+
     /// The kind of scope that it can be halted as; an actor cannot.
     pub fn scope_kind(self) -> Option<ScopeKind> {
         if self == Self::Actor { None } else { ScopeKind::from_code(self as u8) }
@@ -365,6 +372,8 @@ pub enum Body {
     Exec(Exec),
     /// A client's text for an id.
     Alias(Alias),
+    /// A text about a subject, under its key.
+    Sealed(Sealed),
     /// A reference price.
     Reference(Reference),
     /// A change of the limits is proposed.
@@ -429,6 +438,7 @@ impl Body {
             Self::Decision(..) => EntryType::Decision,
             Self::Exec(_) => EntryType::Exec,
             Self::Alias(_) => EntryType::Alias,
+            Self::Sealed(_) => EntryType::Sealed,
             Self::Reference(_) => EntryType::Reference,
             Self::LimitPropose(_) => EntryType::LimitPropose,
             Self::LimitApprove(_) => EntryType::LimitApprove,

@@ -1,7 +1,7 @@
 //! Bodies of these types, drawn at random.
 
 use super::*;
-use crate::Body;
+use crate::{Body, RegisterKind, Sealed, SealedKind};
 use proptest::prelude::*;
 
 fn text() -> impl Strategy<Value = String> {
@@ -9,7 +9,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 /// One body of each type, from the same random words.
-fn bodies(n: [u64; 4], hash: [u8; 32], a: &str, b: &str, signed: bool) -> [Body; 9] {
+fn bodies(n: [u64; 4], hash: [u8; 32], a: &str, b: &str, signed: bool) -> [Body; 10] {
     let (actor, approver, reason) = (a.to_owned(), b.to_owned(), a.to_owned());
     let case = b.to_owned();
     let signatures = signed.then_some([[1; 64], [2; 64]]);
@@ -61,6 +61,12 @@ fn bodies(n: [u64; 4], hash: [u8; 32], a: &str, b: &str, signed: bool) -> [Body;
             reason: a.into(),
             signatures,
         }),
+        Body::Sealed(Sealed {
+            kind: RegisterKind::Account,
+            what: if signed { SealedKind::Identity } else { SealedKind::Note },
+            subject: w0,
+            sealed: [hash; 3].concat(),
+        }),
         Body::Archive(Archive {
             first: n[0].min(n[1]),
             last: n[0].max(n[1]),
@@ -78,9 +84,9 @@ fn bodies(n: [u64; 4], hash: [u8; 32], a: &str, b: &str, signed: bool) -> [Body;
     ]
 }
 
-/// A body of one of the types of this file.
+/// A body of one of the types of keeping.
 pub(crate) fn body() -> impl Strategy<Value = Body> {
     let words = (any::<[u64; 4]>(), any::<[u8; 32]>());
-    (words, text(), text(), any::<bool>(), 0..9_usize)
+    (words, text(), text(), any::<bool>(), 0..10_usize)
         .prop_map(|((n, hash), a, b, signed, which)| bodies(n, hash, &a, &b, signed)[which].clone())
 }
