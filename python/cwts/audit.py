@@ -43,8 +43,7 @@ REPORTS: Final = ("orders", "overrides", "clock", "annual", "cat", "rts24")
 class Note:
     """Free text, and who is responsible for it; at most 65,535 bytes as an entry.
 
-    With `about`, as in ``"account:ACME-77"``, the text is sealed under that subject's key, as
-    `AuditLog.identify` seals who it is; at most 32,768 bytes then.
+    With `about`, as in ``"account:ACME-77"``, it is sealed as by `identify`: at most 32,768.
     """
 
     text: str

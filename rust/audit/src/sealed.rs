@@ -101,7 +101,7 @@ pub fn create_subject_key(
     crate::storage::replace_file(folder, name, &**secret)
 }
 
-/// A subject's key, if its file is there. A file that was overwritten, and not removed yet, is none.
+/// A subject's key, if its file is there. A file that was overwritten and not removed yet is none.
 ///
 /// # Errors
 /// The file cannot be read, or is no key.

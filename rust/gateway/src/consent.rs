@@ -1,5 +1,5 @@
-//! Who said yes, checked again: the signatures of limit changes, resumes, overrides, legal holds and
-//! shreds in a log.
+//! Who said yes, checked again: the signatures of limit changes, resumes, overrides, legal holds
+//! and shreds in a log.
 //!
 //! `cwts log verify` asks this after the bytes are known to be right. Each signature is checked
 //! against the operators of the limits in force before its entry. Orders are not folded: nothing

@@ -35,7 +35,7 @@ pub enum ShredAsked {
     /// It waits for the log's owner, or for a second person.
     Asked {
         /// The request.
-        case: CaseAsked,
+        case: Box<CaseAsked>,
         /// Sealed texts that nobody will read any more.
         sealed: u64,
         /// Other entries that hold one of these texts in plain, the first ones: a shred does not
@@ -167,7 +167,7 @@ impl Looked {
         texts: &[Zeroizing<String>],
     ) -> Result<ShredAsked, GatewayError> {
         let plain = plain(dir, texts)?;
-        Ok(ShredAsked::Asked { case, sealed: self.uses.sealed, plain })
+        Ok(ShredAsked::Asked { case: Box::new(case), sealed: self.uses.sealed, plain })
     }
 
     /// The first sealed texts, as long as they can be read.

@@ -458,7 +458,7 @@ pub(crate) fn judge_ceremony(
     let row = json!({
         "info": hex(&found.info.digest()),
         "phase": format!("{:?}", found.phase).to_lowercase(),
-        "cause": found.cause.map(|cause| cause.code()),
+        "cause": found.cause.map(cwts_threshold::ceremony::Cause::code),
         "output": found.output.as_ref().map(output_row),
         "certificate": found.certificate.map(|one| hex(&one.to_bytes())),
         "faults": faults, "missing": missing,

@@ -1,5 +1,5 @@
-//! Whether the time that a secret's work takes tells the secret: Welch's t of two classes of inputs,
-//! drawn at random for each run. `cargo run --release -p cwts-threshold --example constant_time`.
+//! Whether the time that a secret's work takes tells the secret: Welch's t of two classes of
+//! inputs, drawn at random for each run; `checks/constant_time.sh` runs it.
 //!
 //! Source: Reparaz, Balasch, Verbauwhede 2017 ("dudect"): the slowest runs are cut off, and |t|
 //! above 4.5 is suspicious; noise of a shared machine hits both classes alike. The last row is a

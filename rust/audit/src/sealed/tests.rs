@@ -25,7 +25,7 @@ fn the_cipher_gives_the_published_vector() {
     nonce[0] = 3;
     let message = [1_u8, 0, 0, 0, 0, 0, 0, 0];
     let sealed = SubjectKey::new(Zeroizing::new(secret)).cipher().encrypt(&nonce, &message[..]);
-    let hex: String = sealed.unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = crate::verify::hex(&sealed.unwrap());
     assert_eq!(hex, "c2ef328e5c71c83b843122130f7364b761e0b97427e3df28");
 }
 

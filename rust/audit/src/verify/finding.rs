@@ -56,7 +56,7 @@ finding_kinds! {
         "A change of limits or a resume lacks a signature that it needs, or has a wrong one."
     HoldBad "HOLD_BAD" "A case is opened twice, closed when it is not open, or by one person."
     ShredBad "SHRED_BAD"
-        "A subject's key goes under an open case, twice, too early or by one person, or is used later."
+        "A subject's key goes under an open case, twice, too early or by one, or is used later."
     KillDiffers "KILL_DIFFERS" "A kill file is not what the log's holds make."
     ArchiveDiffers "ARCHIVE_DIFFERS" "An archived block is not the one that was written or logged."
     FileMissing "FILE_MISSING" "A file that belongs to every log is not there."
