@@ -134,6 +134,35 @@ def test_a_lost_member_is_replaced(desk: Path, made: tuple[Path, str]) -> None:
         sharing.check_share(gone)
 
 
+def test_an_old_key_vouches_for_a_new_one(desk: Path, made: tuple[Path, str]) -> None:
+    before, facts, old = output_of(desk)
+    said = cwts("committee", "ceremony", "rotate", desk)
+    assert said.splitlines()[-1] != made[1], "another key"
+    output, new_facts, new = output_of(desk)
+    assert (new_facts["epoch"], new_facts["kind"]) == (2, "new")
+    assert len(shares(desk, output)) == 10
+    assert not list(desk.glob("m*/share-1.cwts")), "old shares are wiped"
+    file = desk / "ceremonies" / "0002" / "rotation.json"
+    found = json.loads(cwts("committee", "ceremony", "vouched", file, "--json"))
+    assert found == {"ok": True, "old_key": facts["key"], "new_key": new_facts["key"]}
+    # Another output in its place: the old key has not said that.
+    whole = json.loads(file.read_text())
+    file.write_text(json.dumps(whole | {"new_output": before.hex()}))
+    cwts("committee", "ceremony", "vouched", file, code=1)
+    file.write_text(json.dumps(whole | {"signature": "00" * 48}))
+    cwts("committee", "ceremony", "vouched", file, code=2)
+    assert bytes(old.key) != bytes(new.key)
+
+
+def test_memory_that_holds_secrets_is_hidden() -> None:
+    asked = (
+        "import ctypes; from cwts import _core; f = ctypes.CDLL(None).prctl; a = f(3, 0, 0, 0, 0)"
+    )
+    code = f"{asked}; _core.hide_memory(); print(a, f(3, 0, 0, 0, 0))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "0"]
+
+
 def test_a_damaged_share_and_a_wrong_passphrase_look_alike(desk: Path) -> None:
     output, _, _ = output_of(desk)
     folder = desk / "m01"

@@ -74,6 +74,7 @@ def about_ceremonies(root: Path, ask: Callable[[str, Callable[[], object]], Any]
     chain = bytes(31) + b"\1"
     keys, signature = ask("MemberSecrets.enrol", lambda: one.enrol(chain, 1, bytes(32)))
     ask("verify_enrolment", lambda: core.verify_enrolment(vote, bytes(32), keys, signature))
+    ask("hide_memory", core.hide_memory)
     ask("absent_keys", lambda: core.absent_keys(vote, chain, 1))
     terms: Any = {"kind": "new", "chain": chain, "number": 1, "old_epoch": 0}
     terms |= {"previous": bytes(32), "sequencer": other.vote, "dealers": [keys], "players": [keys]}

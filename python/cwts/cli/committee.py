@@ -186,6 +186,44 @@ def reshare(
 
 
 @ceremony.command()
+@click.argument("directory", type=_folder)
+@_deadline
+@json_option
+def rotate(*, directory: Path, deadline_s: float, as_json: bool) -> None:
+    """Give a demo committee a new key, for which the old one vouches.
+
+    It is the answer where members left in anger: t of them who kept old shares could sign under the
+    old key for ever. `ceremony vouched ROTATION` checks the word of the old key.
+    """
+    from cwts.committee import demo
+
+    _ended(demo.rotate(directory, deadline_s, _show()), as_json=as_json)
+
+
+@ceremony.command()
+@click.argument("rotation", type=_file)
+@json_option
+@click.pass_context
+def vouched(ctx: click.Context, *, rotation: Path, as_json: bool) -> None:
+    """Check that an old key vouches for a new one, and print both.
+
+    Exit code 1: it does not.
+    """
+    from cwts.committee.rotation import Rotation
+
+    found = Rotation.load(rotation)
+    holds = found.verify()
+    keys = [_core.ceremony_output(one)[0]["key"] for one in (found.old_output, found.new_output)]
+    if as_json:
+        write_json({"ok": holds, "old_key": keys[0], "new_key": keys[1]})
+    else:
+        click.echo(f"old key  {keys[0]}\nnew key  {keys[1]}")
+        click.echo("vouched for" if holds else click.style("NOT VOUCHED FOR", fg="red", bold=True))
+    if not holds:
+        ctx.exit(FOUND_WRONG)
+
+
+@ceremony.command()
 @click.argument("transcript", type=_file)
 @json_option
 @click.pass_context

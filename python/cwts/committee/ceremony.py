@@ -12,8 +12,9 @@ from cwts._core import Ceremony, MemberSecrets
 from cwts.committee import transport
 from cwts.committee.entries import EntryFile
 from cwts.committee.identity import TLS_FILE
-from cwts.committee.members import Member, Terms
+from cwts.committee.members import Member, Terms, write_public
 from cwts.committee.roster import info_of, read_roster
+from cwts.committee.rotation import part_of
 from cwts.committee.sequencer import (
     ENROL,
     ENTRY,
@@ -51,7 +52,8 @@ class Joined:
     secrets : MemberSecrets
         Of that folder.
     previous : bytes, optional
-        The output that a refresh or reshare goes on from.
+        The output that a refresh or reshare goes on from; for a new key, the one of the old key,
+        which then vouches for the new one.
     watch : callable, optional
         Takes each status as an object.
     """
@@ -180,7 +182,8 @@ class Joined:
             raise _wrong("ROSTER_CHANGED", "the roster has other keys of this member")
         info, self.outcome.info = info_of(self._terms, enrolments)
         self._watch({"what": "info", "digest": self.outcome.info.hex()})
-        self._ceremony = self._secrets.ceremony(info, self._previous)
+        goes_on = None if self._terms.kind == "new" else self._previous
+        self._ceremony = self._secrets.ceremony(info, goes_on)
         self._step("start")
         for pos, entry in enumerate(self._list.entries):
             self._step("delivered", entry, pos)
@@ -224,8 +227,18 @@ class Joined:
         output, certificate, share = made
         if share is not None:
             self._secrets.keep_share(output, share)
+        self._vouch(output)
         self.outcome.output, self.outcome.certificate = output, certificate
         self._has_ended = True
+
+    def _vouch(self, output: bytes) -> None:
+        """Sign the new key with the old share, which is wiped next."""
+        if self._terms.kind != "new" or self._previous is None:
+            return
+        share = self._secrets.share(self._previous)
+        if share is not None:
+            line = part_of(share, self._previous, output)
+            write_public(self._folder / f"rotation-{self._terms.number}.part", line)
 
     async def _tell(self, member: Member, message: bytes) -> None:
         for _ in range(_HEARD_TRIES):

@@ -17,11 +17,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from cwts.committee import identity, parts, plans
+from cwts.committee import identity, parts, plans, rotation
 from cwts.committee.members import MEMBERS_MAX, Member, Terms, chain_of, write_public
 from cwts.errors import input_error
 
-__all__ = ["create", "refresh", "reshare"]
+__all__ = ["create", "refresh", "reshare", "rotate"]
 
 _STATE: Final = "committee.json"
 _ROUND_S: Final = 2.0
@@ -102,6 +102,29 @@ def reshare(
     return _hold(directory, after, frozenset(lost), deadline_s, watch)
 
 
+def rotate(directory: Path, deadline_s: float, watch: Watch) -> parts.Ended:
+    """Give the committee a new key, for which the old one vouches in ``rotation.json``.
+
+    Raises
+    ------
+    InputError
+        There is no committee.
+    NotEnoughSharesError
+        Fewer than t members signed with their old shares.
+    """
+    terms, output = _current(directory)
+    after = plans.another_key(terms, output, _next(directory))
+    found = _hold(directory, after, frozenset(), deadline_s, watch)
+    if found.failed is None:
+        name = f"rotation-{after.number}.part"
+        lines = [path.read_text() for path in sorted(directory.glob(f"m[0-9]*/{name}"))]
+        signed = [rotation.read_part(line, output) for line in lines]
+        folder = directory / "ceremonies" / f"{after.number:04}"
+        new_output = (directory / "output.cwts").read_bytes()
+        rotation.certify(folder / "rotation.json", output, new_output, signed)
+    return found
+
+
 def _member(out: Path, at: int, port: int) -> Member:
     return identity.create(out / f"m{at:02}", f"m{at:02}", _LOOPBACK, port)
 
@@ -114,7 +137,7 @@ def _hold(
     folder.mkdir(parents=True)
     file = folder / "terms.toml"
     write_public(file, terms.to_toml())
-    previous = out / "output.cwts" if terms.kind != "new" else None
+    previous = out / "output.cwts" if terms.old_epoch > 0 else None
     coming = [member.name for member in terms.everybody if member.name not in lost]
     with _processes(out, file, previous, coming, deadline_s) as running:
         found = parts.order(

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cwts._core import ceremony_output, committee_vkey
+from cwts._core import ceremony_output, committee_vkey, hide_memory
 from cwts.committee import identity
 from cwts.committee.ceremony import Joined
 from cwts.committee.members import Terms
@@ -77,6 +77,7 @@ def join(
     CeremonyFailedError
         See `cwts.committee.ceremony.Joined.run`.
     """
+    hide_memory()
     terms = Terms.load(terms_file)
     own, secrets = identity.load(folder, passphrase)
     if terms.member(own.vote) != own:
@@ -122,7 +123,11 @@ def _previous(terms: Terms, path: Path | None) -> bytes | None:
     with path.open("rb") as file:
         output = file.read(_OUTPUT_BYTES_MAX + 1)
     facts, _ = ceremony_output(output)
-    if facts["digest"] != terms.previous.hex():
+    if terms.kind == "new":
+        # The old key, which vouches for the new one: of the epoch before, and not kept.
+        if int(facts["epoch"]) != terms.old_epoch:
+            raise input_error(f"{path}: is of epoch {facts['epoch']}, not {terms.old_epoch}")
+    elif facts["digest"] != terms.previous.hex():
         raise input_error(f"{path}: is not the output that the terms go on from")
     return output
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from cwts._core import ceremony_output
 from cwts.committee.members import Member, Terms, chain_of, read_member
 from cwts.errors import input_error
 
-__all__ = ["following", "new_key"]
+__all__ = ["another_key", "following", "make_new", "new_key"]
 
 _NOTHING: Final = bytes(32)
 _CHAIN_DIGITS: Final = 64
@@ -54,9 +55,16 @@ def _chain(chain: str) -> bytes:
 def make_new(
     origin: str, chain: bytes, number: int, sequencer: Member, players: list[Member]
 ) -> Terms:
-    """The terms of a new key."""
+    """The terms of a first key."""
     all_of_them = tuple(sorted(players, key=lambda member: member.vote))
     return Terms(origin, "new", chain, number, 0, _NOTHING, sequencer, all_of_them, all_of_them)
+
+
+def another_key(before: Terms, output: bytes, number: int) -> Terms:
+    """The terms of a new key for the same members, in the epoch behind an output's."""
+    epoch = int(ceremony_output(output)[0]["epoch"])
+    first = make_new(before.origin, before.chain, number, before.sequencer, list(before.players))
+    return replace(first, old_epoch=epoch)
 
 
 def following(before: Terms, output: bytes, number: int, players: list[Member]) -> Terms:

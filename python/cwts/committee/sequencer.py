@@ -219,7 +219,8 @@ class Sequencer:
     def _start(self, roster: bytes) -> None:
         self._enrolled = read_roster(roster, self._terms)
         info, self.outcome.info = info_of(self._terms, self._enrolled)
-        self._ceremony = self._secrets.sequencer(info, self._previous)
+        goes_on = None if self._terms.kind == "new" else self._previous
+        self._ceremony = self._secrets.sequencer(info, goes_on)
         self._step("start")
         for pos, entry in enumerate(self._list.entries):
             self._step("delivered", entry, pos)

@@ -99,7 +99,7 @@ pub use request_change::{
     request_resume_signed,
 };
 pub use retention::{Expired, RULES, Retention};
-pub use secret_file::{new_secret, read_secret, replace_secret, wipe_secret};
+pub use secret_file::{hide_memory, new_secret, read_secret, replace_secret, wipe_secret};
 pub use shredding::{ShredAsked, request_shred, request_shred_approval, subject_rows};
 pub use start::GatewayOptions;
 pub use story::{engine_state, explain, status, status_of, violation_row};

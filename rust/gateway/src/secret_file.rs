@@ -75,6 +75,13 @@ pub fn wipe_secret(path: &Path) -> Result<(), GatewayError> {
     sync_folder_of(path)
 }
 
+/// Keeps this process's memory from core dumps, and from others of the same user: for those that
+/// hold secrets for a while. Where the kernel refuses, nothing changes.
+pub fn hide_memory() {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
 fn write(path: &Path, secret: &[u8]) -> Result<(), GatewayError> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let written = file.and_then(|mut file| {

@@ -411,6 +411,12 @@ pub(crate) fn verify_enrolment(
     Ok(signed && MemberKeys::parse(keys)?.vote() == vote)
 }
 
+/// Keeps this process's memory from core dumps and from other processes of the same user.
+#[pyfunction]
+pub(crate) fn hide_memory() {
+    cwts_gateway::hide_memory();
+}
+
 /// The keys that stand for a dealer who did not come and gets no share.
 #[pyfunction]
 pub(crate) fn absent_keys<'py>(

@@ -45,7 +45,7 @@ mod _core {
     #[pymodule_export]
     use crate::ceremony::{
         Ceremony, CeremonyFailedError, MemberSecrets, absent_keys, ceremony_info, ceremony_output,
-        committee_vkey, judge_ceremony, verify_enrolment,
+        committee_vkey, hide_memory, judge_ceremony, verify_enrolment,
     };
     #[pymodule_export]
     use crate::columns::{RangeCheck, check_note, decode_columns, entries_raw, range_proof};

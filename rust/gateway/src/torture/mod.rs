@@ -18,6 +18,7 @@ mod samples;
 mod seeds;
 pub mod stress;
 mod texts;
+mod threshold;
 mod venues;
 
 use std::cell::{Cell, RefCell};
@@ -234,6 +235,20 @@ pub static TARGETS: &[Target] = &[
         seeds: proofs::seeds,
         tokens: proofs::TOKENS,
         check: proofs::check,
+    },
+    Target {
+        name: "threshold",
+        about: "keys, signatures, sharings and files of secrets",
+        seeds: threshold::seeds,
+        tokens: threshold::TOKENS,
+        check: threshold::check,
+    },
+    Target {
+        name: "ceremony",
+        about: "a ceremony's transcript, information and output",
+        seeds: threshold::ceremony_seeds,
+        tokens: threshold::TOKENS,
+        check: threshold::ceremony,
     },
     Target {
         name: "note",
