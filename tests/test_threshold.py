@@ -104,6 +104,25 @@ def test_a_secret_shows_itself_to_nobody() -> None:
     assert key != other, "secrets are not compared"
 
 
+def test_a_member_proves_what_it_has_and_what_it_signed() -> None:
+    dealt = th.deal(n=4, t=3, epoch=7)
+    share, session = dealt.shares[0], bytes(range(32))
+    held = th.prove_share(share, session)
+    assert th.verify_share(dealt.sharing, 1, session, held)
+    assert not th.verify_share(dealt.sharing, 2, session, held)
+    assert not th.verify_share(dealt.sharing, 1, bytes(32), held)
+    partial, proof = th.prove_partial(share, MESSAGE)
+    assert partial == th.partial_sign(share, MESSAGE)
+    assert th.verify_partial_proof(dealt.sharing, MESSAGE, partial, proof)
+    assert not th.verify_partial_proof(dealt.sharing, b"another", partial, proof)
+    assert not th.verify_partial_proof(dealt.sharing, MESSAGE, partial, held)
+    for wrong in (b"", bytes(63), bytes(65), b"\xff" * 64):
+        with pytest.raises(errors.EncodingError):
+            th.verify_share(dealt.sharing, 1, session, wrong)
+    with pytest.raises(ValueError, match="32"):
+        th.prove_share(share, b"short")
+
+
 def test_a_batch_names_the_places_of_bad_ones() -> None:
     key = th.SecretKey.generate()
     messages = [bytes([at]) for at in range(40)]

@@ -124,6 +124,8 @@ __all__ = [
     "prove_equal",
     "prove_exposure_below",
     "prove_knowledge",
+    "prove_partial",
+    "prove_share",
     "range_proof",
     "read_entries",
     "read_events",
@@ -176,7 +178,9 @@ __all__ = [
     "verify_exposure_below",
     "verify_knowledge",
     "verify_partial",
+    "verify_partial_proof",
     "verify_receipts",
+    "verify_share",
     "witness_name",
     "witness_request",
     "write_tlog",
@@ -991,6 +995,12 @@ def recover_signature(
     sharing: Sharing, message: bytes, partials: list[Partial]
 ) -> tuple[bytes, list[int]]: ...
 def verify_partial(sharing: Sharing, message: bytes, partial: Partial) -> bool: ...
+def prove_share(share: Share, session: bytes) -> bytes: ...
+def verify_share(sharing: Sharing, index: int, session: bytes, proof: bytes) -> bool: ...
+def prove_partial(share: Share, message: bytes) -> tuple[Partial, bytes]: ...
+def verify_partial_proof(
+    sharing: Sharing, message: bytes, partial: Partial, proof: bytes
+) -> bool: ...
 def min_pk_verify(key: bytes, message: bytes, signature: bytes, suite: str) -> bool: ...
 
 class CeremonyFailedError(ThresholdError): ...

@@ -39,8 +39,12 @@ from cwts._core import (
     partial_sign,
     pop_prove,
     pop_verify,
+    prove_partial,
+    prove_share,
     recover_signature,
     verify_partial,
+    verify_partial_proof,
+    verify_share,
 )
 
 __all__ = [
@@ -60,6 +64,8 @@ __all__ = [
     "partial_sign",
     "pop_prove",
     "pop_verify",
+    "prove_partial",
+    "prove_share",
     "quorum",
     "recover",
     "sign",
@@ -67,6 +73,8 @@ __all__ = [
     "verify_batch",
     "verify_min_pk",
     "verify_partial",
+    "verify_partial_proof",
+    "verify_share",
 ]
 
 #: The suites in which other networks sign with keys in G1: drand's first, and Ethereum's.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import shutil
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,10 @@ import pytest
 
 from cwts import _core, errors
 from cwts import threshold as th
+from cwts.committee import identity
+from cwts.committee.ceremony import Joined
+from cwts.committee.entries import EntryFile
+from cwts.committee.members import Terms
 
 MESSAGE = b"cwts/test/v1\0a batch"
 
@@ -184,55 +190,145 @@ def test_a_damaged_share_and_a_wrong_passphrase_look_alike(desk: Path) -> None:
         _core.MemberSecrets(str(folder)).share(output)
 
 
-def test_a_member_that_is_killed_comes_again_and_gets_its_share(tmp_path: Path) -> None:
-    """Each member at home: identities, terms, one sequencer; one dies by kill -9 in the middle."""
-    with contextlib.ExitStack() as stack:
-        ports = [stack.enter_context(socket.socket()) for _ in range(5)]
-        for each in ports:
-            each.bind(("127.0.0.1", 0))
-        addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in ports]
-    names = ["sequencer", "anna", "bo", "cy", "dee"]
-    tables = []
-    for name, address in zip(names, addresses, strict=True):
-        words = ("committee", "identity", tmp_path / name, "--name", name, "--address", address)
-        tables.append(cwts(*words))
-    tables[0] = tables[0].replace("[[player]]", "[sequencer]")
-    (tmp_path / "members.toml").write_text("\n".join(tables))
-    terms = tmp_path / "terms.toml"
-    new = ("committee", "ceremony", "new", "--members", tmp_path / "members.toml", "--out", terms)
-    assert len(cwts(*new, "--origin", "desk.example/log", "--threshold", "3").split()[0]) == 64
-    cwts(*new, "--origin", "desk.example/log", "--threshold", "4", code=2)
-    running: dict[str, subprocess.Popen[str]] = {}
+NAMES = ("sequencer", "anna", "bo", "cy", "dee")
 
-    def start(word: str, name: str, *more: str) -> None:
-        command = [sys.executable, "-m", "cwts", "committee", "ceremony", word, str(terms)]
-        running[name] = subprocess.Popen(
-            [*command, "--identity", str(tmp_path / name), "--deadline", "60", *more],
+
+class Home:
+    """Each member at home: identities, terms, and processes that can be killed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.running: dict[str, subprocess.Popen[str]] = {}
+        with contextlib.ExitStack() as stack:
+            ports = [stack.enter_context(socket.socket()) for _ in NAMES]
+            for each in ports:
+                each.bind(("127.0.0.1", 0))
+            addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in ports]
+        tables = []
+        for name, address in zip(NAMES, addresses, strict=True):
+            words = ("committee", "identity", root / name, "--name", name, "--address", address)
+            tables.append(cwts(*words))
+        tables[0] = tables[0].replace("[[player]]", "[sequencer]")
+        members, self.terms = root / "members.toml", root / "terms.toml"
+        members.write_text("\n".join(tables))
+        new = ("committee", "ceremony", "new", "--members", members, "--out", self.terms)
+        named = (*new, "--origin", "desk.example/log")
+        assert len(cwts(*named, "--threshold", "3").split()[0]) == 64
+        cwts(*named, "--threshold", "4", code=2)
+
+    def start(self, name: str) -> None:
+        own = ["order", "--round", "20"] if name == "sequencer" else ["join"]
+        command = [sys.executable, "-m", "cwts", "committee", "ceremony", own[0], str(self.terms)]
+        self.running[name] = subprocess.Popen(
+            [*command, "--identity", str(self.root / name), "--deadline", "60", *own[1:]],
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    try:
-        start("order", "sequencer", "--round", "20")
-        for name in names[1:]:
-            start("join", name)
-        roster = tmp_path / "dee" / "ceremony-1.roster"
+    def kill_once_there(self, name: str, file: str) -> None:
+        """Kill by -9 when a file of the member is there."""
         until = time.monotonic() + 60
-        while not roster.exists() and time.monotonic() < until:
+        while not (self.root / name / file).exists() and time.monotonic() < until:
             time.sleep(0.001)
-        running["dee"].kill()
-        running["dee"].communicate()
-        start("join", "dee")
-        said = {name: process.communicate(timeout=100)[0] for name, process in running.items()}
-    finally:
-        for process in running.values():
-            process.kill()
-            process.wait()
-    assert [process.returncode for process in running.values()] == [0] * 5, said
-    assert len({text.splitlines()[-1] for text in said.values()}) == 1, "one key"
-    output = (tmp_path / "anna" / "output-1.cwts").read_bytes()
-    shares = [_core.MemberSecrets(str(tmp_path / name)).share(output) for name in names[1:]]
+        self.running[name].kill()
+        self.running[name].communicate()
+
+    def ended(self) -> set[str]:
+        """The last lines, after all have ended well."""
+        said = {name: one.communicate(timeout=100)[0] for name, one in self.running.items()}
+        codes = {name: one.returncode for name, one in self.running.items()}
+        assert set(codes.values()) == {0}, (codes, said)
+        return {text.splitlines()[-1] for text in said.values()}
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    made = Home(tmp_path)
+    yield made
+    for process in made.running.values():
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("killed", ["dee", "sequencer"])
+def test_who_is_killed_comes_again_and_all_get_one_key(home: Home, killed: str) -> None:
+    """By kill -9, in the middle: a member, or whoever orders the messages."""
+    for name in NAMES:
+        home.start(name)
+    home.kill_once_there(killed, "ceremony-1.roster")
+    home.start(killed)
+    assert len(home.ended()) == 1, "one key"
+    output = (home.root / "anna" / "output-1.cwts").read_bytes()
+    shares = [_core.MemberSecrets(str(home.root / name)).share(output) for name in NAMES[1:]]
     assert all(shares)
+    # Once more: it is said again, and nothing is done.
+    before = (home.root / "dee" / "share-1.cwts").read_bytes()
+    home.start("dee")
+    assert len(home.ended()) == 1
+    assert (home.root / "dee" / "share-1.cwts").read_bytes() == before
+    assert not list((home.root / "dee").glob("seed-*"))
+
+
+class DiedError(Exception):
+    """The process is gone."""
+
+
+class WipesNothing:
+    """A member's secrets, whose process dies when they are to be wiped."""
+
+    def __init__(self, secrets: _core.MemberSecrets) -> None:
+        self._secrets = secrets
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._secrets, name)
+
+    def wipe(self, *_which: int) -> None:
+        raise DiedError
+
+
+def test_a_crash_before_the_wipe_loses_nothing(home: Home) -> None:
+    for name in NAMES[:4]:
+        home.start(name)
+    folder, terms = home.root / "dee", Terms.load(home.terms)
+    own, secrets = identity.load(folder)
+    dying: Any = WipesNothing(secrets)
+    with pytest.raises(DiedError):
+        asyncio.run(Joined(terms, folder, own, dying).run(60.0))
+    assert list(folder.glob("seed-*")), "it died before"
+    home.start("dee")
+    assert len(home.ended()) == 1
+    assert not list(folder.glob("seed-*")), "what the crash left is gone"
+    output = (folder / "output-1.cwts").read_bytes()
+    assert _core.MemberSecrets(str(folder)).share(output) is not None
+
+
+def test_one_part_is_taken_by_one_process(home: Home) -> None:
+    with EntryFile(home.root / "anna" / "ceremony-1.list") as held:
+        held.append(b"an entry")
+        command = ("committee", "ceremony", "join", home.terms, "--identity", home.root / "anna")
+        cwts(*command, "--deadline", "5", code=2)
+        assert held.entries == [b"an entry"]
+
+
+@pytest.mark.parametrize("cut", [0, 1, 7, 8, 9, 12])
+def test_a_torn_end_of_the_list_is_cut_and_damage_before_it_is_told(
+    tmp_path: Path, cut: int
+) -> None:
+    path = tmp_path / "list"
+    with EntryFile(path) as made:
+        for entry in (b"first", b"second"):
+            made.append(entry)
+        made.sync()
+    whole = path.read_bytes()
+    path.write_bytes(whole + (5).to_bytes(4, "little") + b"\0\0\0\0third"[:cut])
+    with EntryFile(path) as again:
+        assert again.entries == [b"first", b"second"]
+        again.append(b"third")
+    with EntryFile(path) as again:
+        assert again.entries == [b"first", b"second", b"third"]
+    path.write_bytes(whole[:9] + b"X" + whole[10:])
+    with pytest.raises(errors.InputError, match="byte 0: the entry is damaged"):
+        EntryFile(path)
 
 
 def test_an_identity_that_is_in_no_terms_takes_no_part(desk: Path, tmp_path: Path) -> None:

@@ -45,6 +45,10 @@ def about_threshold(ask: Callable[[str, Callable[[], object]], Any]) -> None:
     ask("Partial.__ne__", lambda: partial != core.Partial(raw, 1, 3))
     for name in ("index", "epoch"):
         ask(f"Partial.{name}", lambda name=name: getattr(partial, name))
+    proven = ask("prove_partial", lambda: core.prove_partial(shares[0], b"m"))
+    ask("verify_partial_proof", lambda: core.verify_partial_proof(sharing, b"m", *proven))
+    held = ask("prove_share", lambda: core.prove_share(shares[0], bytes(32)))
+    ask("verify_share", lambda: core.verify_share(sharing, 1, bytes(32), held))
     ask("verify_partial", lambda: core.verify_partial(sharing, b"m", partial))
     ask("recover_signature", lambda: core.recover_signature(sharing, b"m", [partial]))
     for name in ("n", "t", "epoch", "key"):

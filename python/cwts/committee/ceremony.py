@@ -12,7 +12,7 @@ from cwts._core import Ceremony, MemberSecrets
 from cwts.committee import transport
 from cwts.committee.entries import EntryFile
 from cwts.committee.identity import TLS_FILE
-from cwts.committee.members import Member, Terms, write_public
+from cwts.committee.members import Member, Terms, keep_output, write_public
 from cwts.committee.roster import info_of, read_roster
 from cwts.committee.rotation import part_of
 from cwts.committee.sequencer import (
@@ -32,8 +32,8 @@ __all__ = ["Joined"]
 #: Between two tries to reach the sequencer, or another member.
 _RETRY_S: Final = 0.2
 _HEARD_TRIES: Final = 25
-#: Messages of others, heard beside the list, before the roster came.
-_EARLY_MAX: Final = 256
+#: Messages of one member beside the list; an honest one sends one, and again after a crash.
+_HEARD_MAX: Final = 8
 
 Watch = Callable[[dict[str, Any]], None]
 
@@ -77,6 +77,7 @@ class Joined:
         self._ceremony: Ceremony | None = None
         self._submitted: list[bytes] = []
         self._early: list[bytes] = []
+        self._heard: dict[bytes, int] = {}
         self._telling: set[asyncio.Task[None]] = set()
         self._link: transport.Link | None = None
         self._has_ended = False
@@ -194,11 +195,12 @@ class Joined:
     async def _hear(self, link: transport.Link) -> None:
         while True:
             kind, payload = await link.receive()
-            if kind != HEARD:
-                raise transport.LinkClosedError(f"{link.peer.name}: a frame of kind {kind}")
+            self._heard[link.peer.vote] = heard = self._heard.get(link.peer.vote, 0) + 1
+            if kind != HEARD or heard > _HEARD_MAX:
+                raise transport.LinkClosedError(f"{link.peer.name}: frame {heard}, of kind {kind}")
             if self._ceremony is not None:
                 self._step("heard", payload)
-            elif len(self._early) < _EARLY_MAX:
+            else:
                 self._early.append(payload)
 
     def _step(self, word: str, data: bytes | None = None, pos: int = 0) -> None:
@@ -228,6 +230,8 @@ class Joined:
         if share is not None:
             self._secrets.keep_share(output, share)
         self._vouch(output)
+        # Before the seed is wiped: without this file the share is of no use after a crash.
+        keep_output(self._folder, output)
         self.outcome.output, self.outcome.certificate = output, certificate
         self._has_ended = True
 

@@ -6,11 +6,12 @@ and a member that follows two lists says two things.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import struct
 import zlib
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from cwts.errors import input_error
 
@@ -38,13 +39,18 @@ class EntryFile:
     Raises
     ------
     InputError
-        An entry before the last is damaged, or the file is above its bound.
+        An entry before the last is damaged, the file is above its bound, or in use.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         self.entries: list[bytes] = []
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self.close()
+            raise input_error(f"list {path}: another process takes this part already") from None
         self._length = self._read()
         os.ftruncate(self._file, self._length)
         os.fsync(self._file)
@@ -87,3 +93,9 @@ class EntryFile:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_how: object) -> None:
+        self.close()

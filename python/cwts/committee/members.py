@@ -16,10 +16,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from cwts._core import ceremony_output
 from cwts.errors import input_error
 from cwts.threshold import quorum
 
-__all__ = ["KINDS", "MEMBERS_MAX", "Member", "Terms", "chain_of", "read_member", "write_public"]
+__all__ = [
+    "KINDS",
+    "MEMBERS_MAX",
+    "Member",
+    "Terms",
+    "chain_of",
+    "keep_output",
+    "output_file",
+    "read_member",
+    "write_public",
+]
 
 MEMBERS_MAX: Final = 128
 KINDS: Final = ("new", "refresh", "reshare")
@@ -184,11 +195,22 @@ def chain_of(origin: str) -> bytes:
     return hashlib.sha256(_CHAIN_DOMAIN + origin.encode()).digest()
 
 
-def write_public(path: Path, text: str) -> None:
+def output_file(folder: Path, epoch: int) -> Path:
+    """Where a member keeps the result of the ceremony that began an epoch."""
+    return folder / f"output-{epoch}.cwts"
+
+
+def keep_output(folder: Path, output: bytes) -> None:
+    """Put a ceremony's result into a member's folder."""
+    facts, _ = ceremony_output(output)
+    write_public(output_file(folder, int(facts["epoch"])), output)
+
+
+def write_public(path: Path, content: str | bytes) -> None:
     """Write a public file whole or not at all, on disk when this returns."""
     part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
+    with part.open("wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)

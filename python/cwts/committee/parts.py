@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cwts._core import ceremony_output, committee_vkey, hide_memory
+from cwts._core import MemberSecrets, ceremony_output, committee_vkey, hide_memory
 from cwts.committee import identity
 from cwts.committee.ceremony import Joined
-from cwts.committee.members import Terms
+from cwts.committee.members import Terms, keep_output, output_file, write_public
 from cwts.committee.sequencer import Outcome, Sequencer
 from cwts.errors import input_error
 
@@ -82,10 +82,27 @@ def join(
     own, secrets = identity.load(folder, passphrase)
     if terms.member(own.vote) != own:
         raise input_error(f"{terms_file}: has no member with the keys in {folder}")
+    done = _done(terms, folder, secrets)
+    if done is not None:
+        return done
     before = _previous(terms, previous)
     joined = Joined(terms, folder, own, secrets, previous=before, watch=watch)
     outcome = asyncio.run(joined.run(deadline_s))
     return _keep(terms, folder, outcome)
+
+
+def _done(terms: Terms, folder: Path, secrets: MemberSecrets) -> Ended | None:
+    """What came of this ceremony, if this member went through it before."""
+    path = output_file(folder, terms.old_epoch + 1)
+    if not path.exists():
+        return None
+    output = path.read_bytes()
+    facts, _ = ceremony_output(output)
+    if int(facts["number"]) != terms.number or facts["chain"] != terms.chain.hex():
+        return None
+    # What a crash left.
+    secrets.wipe(terms.old_epoch, terms.number)
+    return ended(terms, Outcome(bytes.fromhex(facts["info"]), output))
 
 
 def order(
@@ -133,8 +150,7 @@ def _previous(terms: Terms, path: Path | None) -> bytes | None:
 
 
 def _keep(terms: Terms, folder: Path, outcome: Outcome) -> Ended:
-    (folder / f"transcript-{terms.number}.cwts").write_bytes(outcome.transcript)
-    found = ended(terms, outcome)
+    write_public(folder / f"transcript-{terms.number}.cwts", outcome.transcript)
     if outcome.output is not None:
-        (folder / f"output-{found.epoch}.cwts").write_bytes(outcome.output)
-    return found
+        keep_output(folder, outcome.output)
+    return ended(terms, outcome)

@@ -30,6 +30,9 @@ __all__ = ["ENROL", "ENTRY", "FROM", "HEARD", "PLACE", "ROSTER", "SUBMIT", "Outc
 ENROL, ROSTER, FROM, ENTRY, SUBMIT, HEARD = range(1, 7)
 PLACE: Final = struct.Struct("<Q")
 _TICK_S: Final = 0.1
+#: Messages of one connection that count for nothing, before it is cut. Who comes again after a
+#: crash says everything again: a few.
+_REFUSED_MAX: Final = 64
 #: When all is said, members that are still connected get this long to leave.
 _LINGER_S: Final = 5.0
 
@@ -177,11 +180,17 @@ class Sequencer:
             try:
                 self._ceremony.admit(payload)
             except CeremonyFailedError as error:
-                self._watch({"what": "refused", "peer": link.peer.name, "why": str(error)})
-                return
-            self._order(payload)
+                self._refuse(link, str(error))
+            else:
+                self._order(payload)
         else:
             raise transport.LinkClosedError(f"{link.peer.name}: a frame of kind {kind}")
+
+    def _refuse(self, link: transport.Link, why: str) -> None:
+        self._watch({"what": "refused", "peer": link.peer.name, "why": why})
+        link.refused += 1
+        if link.refused > _REFUSED_MAX:
+            raise transport.LinkClosedError(f"{link.peer.name}: {link.refused} messages refused")
 
     def _enrol(self, link: transport.Link, payload: bytes) -> None:
         found = Enrolment.read(payload, self._terms)
@@ -204,8 +213,10 @@ class Sequencer:
         part.write_bytes(roster)
         part.replace(self._roster)
         self._start(roster)
-        for link in self._links:
-            link.send(ROSTER, roster)
+        for link in tuple(self._links):
+            # One that cannot take it comes again, and gets it then.
+            with contextlib.suppress(transport.LinkClosedError):
+                link.send(ROSTER, roster)
 
     def _open_without(self) -> None:
         """Begin without dealers who did not come, once nobody else does."""
@@ -230,10 +241,8 @@ class Sequencer:
         self._list.append(message)
         self._list.sync()
         for link in tuple(self._followers):
-            try:
+            with contextlib.suppress(transport.LinkClosedError):
                 link.send(ENTRY, PLACE.pack(pos) + message)
-            except transport.LinkClosedError:
-                self._followers.discard(link)
         self._step("delivered", message, pos)
 
     def _step(self, word: str, data: bytes | None = None, pos: int = 0) -> None:

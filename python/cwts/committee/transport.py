@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from cwts.committee.members import Member
+from cwts.errors import input_error
 
 __all__ = ["FRAME_BYTES_MAX", "Link", "LinkClosedError", "connect", "serve"]
 
@@ -33,12 +34,21 @@ class LinkClosedError(ConnectionError):
 
 
 class Link:
-    """A connection to one authenticated peer."""
+    """A connection to one authenticated peer.
+
+    Attributes
+    ----------
+    peer : Member
+        Whose certificate was shown.
+    refused : int
+        What it sent and did not count; whoever reads keeps it.
+    """
 
     def __init__(
         self, peer: Member, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.peer = peer
+        self.refused = 0
         self._reader = reader
         self._writer = writer
 
@@ -85,9 +95,12 @@ def _context(server: bool, key: Path, own: bytes, peers: Iterable[Member]) -> ss
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.check_hostname = False
     context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(key)
     trusted = b"".join(peer.certificate for peer in peers if peer.certificate != own)
-    context.load_verify_locations(cadata=trusted)
+    try:
+        context.load_cert_chain(key)
+        context.load_verify_locations(cadata=trusted)
+    except (OSError, ssl.SSLError) as error:
+        raise input_error(f"TLS key {key}, or a certificate of the terms: {error}") from None
     return context
 
 

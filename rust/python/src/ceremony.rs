@@ -446,7 +446,8 @@ fn output_row(output: &Output) -> Value {
         "kind": output.kind().name(), "chain": hex(&output.chain()),
         "number": output.number(), "epoch": output.epoch(), "n": committee.n(),
         "t": committee.t(), "key": hex(&output.sharing().key().to_bytes()),
-        "digest": hex(&output.digest()), "qualified": output.qualified(),
+        "digest": hex(&output.digest()), "info": hex(&output.info_digest()),
+        "qualified": output.qualified(),
         "revealed": output.revealed(),
         "votes": output.votes().iter().map(|vote| hex(vote)).collect::<Vec<_>>(),
     })

@@ -124,7 +124,8 @@ mod _core {
         EncodingError, KeyRegistry, NotEnoughSharesError, Partial, PublicKey, SecretKey, Share,
         Sharing, ThresholdError, bls_aggregate, bls_fast_aggregate_verify, bls_sign, bls_verify,
         bls_verify_batch, deal_shares, min_pk_verify, partial_sign, pop_prove, pop_verify,
-        recover_signature, verify_partial,
+        prove_partial, prove_share, recover_signature, verify_partial, verify_partial_proof,
+        verify_share,
     };
     #[pymodule_export]
     use crate::torture::{torture_check, torture_input, torture_run, torture_targets};

@@ -393,6 +393,53 @@ pub(crate) fn verify_partial(
     Ok(py.detach(|| partial.0.verify(&sharing.0, message))?)
 }
 
+/// Proves that a member has its share; `session` is 32 bytes that the verifier drew.
+#[pyfunction]
+pub(crate) fn prove_share<'py>(
+    py: Python<'py>,
+    share: &Share,
+    session: [u8; 32],
+) -> Bound<'py, PyBytes> {
+    PyBytes::new(py, &py.detach(|| bls::prove_share(&share.0, &session).to_bytes()))
+}
+
+/// Whether a member has its share.
+#[pyfunction]
+pub(crate) fn verify_share(
+    py: Python<'_>,
+    sharing: &Sharing,
+    index: u16,
+    session: [u8; 32],
+    proof: &[u8],
+) -> Result<bool, Error> {
+    let proof = bls::ShareProof::parse(proof)?;
+    Ok(py.detach(|| bls::verify_share(&sharing.0, index, &session, &proof))?)
+}
+
+/// A partial, and the proof that it is made with the member's share.
+#[pyfunction]
+pub(crate) fn prove_partial<'py>(
+    py: Python<'py>,
+    share: &Share,
+    message: &[u8],
+) -> (Partial, Bound<'py, PyBytes>) {
+    let (partial, proof) = py.detach(|| bls::prove_partial(&share.0, message));
+    (Partial(partial), PyBytes::new(py, &proof.to_bytes()))
+}
+
+/// Whether a partial is its member's, without a pairing.
+#[pyfunction]
+pub(crate) fn verify_partial_proof(
+    py: Python<'_>,
+    sharing: &Sharing,
+    message: &[u8],
+    partial: &Partial,
+    proof: &[u8],
+) -> Result<bool, Error> {
+    let proof = bls::ShareProof::parse(proof)?;
+    Ok(py.detach(|| bls::verify_partial_proof(&sharing.0, message, partial.0, &proof))?)
+}
+
 /// The signature of another network, with its key in G1, under its suite.
 #[pyfunction]
 pub(crate) fn min_pk_verify(

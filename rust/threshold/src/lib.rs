@@ -16,6 +16,7 @@ mod lagrange;
 pub mod min_pk;
 mod point;
 pub mod polynomial;
+mod possession;
 mod recover;
 mod scalar;
 mod schnorr;
@@ -30,6 +31,9 @@ pub use committee::{Committee, MEMBERS_MAX};
 pub use error::{EncodingFault, Error};
 pub use lagrange::{Coefficients, Row};
 pub use point::{G1_BYTES, G2_BYTES, PublicKey, Signature};
+pub use possession::{
+    SHARE_PROOF_BYTES, ShareProof, prove_partial, prove_share, verify_partial_proof, verify_share,
+};
 pub use recover::{Partial, Recovered, combine_unverified, forge_partial, recover};
 pub use scalar::{SCALAR_BYTES, Scalar};
 pub use secret::{SecretKey, Seed, Share};
