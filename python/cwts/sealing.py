@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
+from cwts import _bounded
 from cwts.errors import CwtsError, input_error
 
 __all__ = ["FILES_MAX", "SealError", "new_identity", "seal", "unseal"]
@@ -201,13 +202,7 @@ def _recipient(age: Any, text: str) -> Any:
 
 
 def _identities(age: Any, path: Path) -> list[Any]:
-    try:
-        with path.open("rb") as file:
-            data = file.read(IDENTITIES_BYTES_MAX + 1)
-    except OSError as error:
-        raise input_error(f"{path}: {error.strerror}") from None
-    if len(data) > IDENTITIES_BYTES_MAX:
-        raise input_error(f"{path}: has more than {IDENTITIES_BYTES_MAX:,} bytes; no identities")
+    data = _bounded.read(path, IDENTITIES_BYTES_MAX)
     found = []
     for number, line in enumerate(data.decode("ascii", "replace").splitlines(), 1):
         text = line.strip()

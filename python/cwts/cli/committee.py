@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from cwts import _core
+from cwts import _bounded, _core
 from cwts.cli.output import FOUND_WRONG, json_option, write_json
 from cwts.errors import input_error
 
@@ -232,7 +232,7 @@ def verify(ctx: click.Context, *, transcript: Path, as_json: bool) -> None:
 
     Exit code 1: it made no key.
     """
-    found = _core.judge_ceremony(_bounded(transcript))
+    found = _core.judge_ceremony(_bounded.read(transcript, BYTES_MAX))
     if as_json:
         write_json(found)
     else:
@@ -246,7 +246,7 @@ def verify(ctx: click.Context, *, transcript: Path, as_json: bool) -> None:
 @json_option
 def status(*, transcript: Path, as_json: bool) -> None:
     """Show how far a ceremony came: its phase, who is awaited, who is at fault."""
-    found = _core.judge_ceremony(_bounded(transcript))
+    found = _core.judge_ceremony(_bounded.read(transcript, BYTES_MAX))
     if as_json:
         write_json(found)
     else:
@@ -314,22 +314,13 @@ def _show() -> Any:
 def _phrase(path: Path | None) -> bytes | None:
     if path is None:
         return None
-    phrase = _bounded(path).split(b"\n", 1)[0]
+    phrase = _bounded.read(path, PHRASE_BYTES_MAX).split(b"\n", 1)[0]
     if not phrase:
         raise input_error(f"{path}: its first line is empty")
     return phrase
 
 
-def _bounded(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(BYTES_MAX + 1)
-    except OSError as error:
-        raise input_error(f"{path}: {error.strerror}") from None
-    if len(data) > BYTES_MAX:
-        raise input_error(f"{path}: is longer than {BYTES_MAX} bytes")
-    return data
-
-
 #: The longest transcript that is read.
 BYTES_MAX = 80 << 20
+#: A passphrase, and what a file may have behind its first line.
+PHRASE_BYTES_MAX = 4_096

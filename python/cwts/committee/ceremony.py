@@ -124,9 +124,11 @@ class Joined:
             error.code = "TIMEOUT"
             raise error from None
         finally:
-            for task in self._telling:
-                task.cancel()
             server.close()
+            told = tuple(self._telling)
+            for task in told:
+                task.cancel()
+            await asyncio.gather(*told, return_exceptions=True)
             self._list.close()
         if self._ceremony is not None:
             self.outcome.transcript = self._ceremony.transcript()

@@ -17,13 +17,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
+from cwts import _bounded
 from cwts.committee import identity, parts, plans, rotation
 from cwts.committee.members import MEMBERS_MAX, Member, Terms, chain_of, write_public
-from cwts.errors import input_error
+from cwts.errors import CwtsError, input_error
 
 __all__ = ["create", "refresh", "reshare", "rotate"]
 
 _STATE: Final = "committee.json"
+_STATE_BYTES_MAX: Final = 4_096
 _ROUND_S: Final = 2.0
 _LOOPBACK: Final = "127.0.0.1"
 _STOP_S: Final = 10.0
@@ -117,8 +119,11 @@ def rotate(directory: Path, deadline_s: float, watch: Watch) -> parts.Ended:
     found = _hold(directory, after, frozenset(), deadline_s, watch)
     if found.failed is None:
         name = f"rotation-{after.number}.part"
-        lines = [path.read_text() for path in sorted(directory.glob(f"m[0-9]*/{name}"))]
-        signed = [rotation.read_part(line, output) for line in lines]
+        signed = []
+        for path in sorted(directory.glob(f"m[0-9]*/{name}")):
+            # One that is malformed is one less, as one that is absent.
+            with contextlib.suppress(CwtsError):
+                signed.append(rotation.read_part(path, output))
         folder = directory / "ceremonies" / f"{after.number:04}"
         new_output = (directory / "output.cwts").read_bytes()
         rotation.certify(folder / "rotation.json", output, new_output, signed)
@@ -190,14 +195,21 @@ def _processes(
 def _current(directory: Path) -> tuple[Terms, bytes]:
     """The terms and the output that count now."""
     try:
-        state = json.loads((directory / _STATE).read_text(encoding="utf-8"))
-        number = int(state["number"])
-        output = (directory / "output.cwts").read_bytes()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        number = _number(_bounded.read(directory / _STATE, _STATE_BYTES_MAX))
+        output, _ = parts.read_output(directory / "output.cwts")
+    except (CwtsError, ValueError, TypeError, AttributeError) as error:
         raise input_error(
             f"{directory}: is no demo committee ({error}); make one with `cwts committee init`"
         ) from None
     return Terms.load(directory / "ceremonies" / f"{number:04}" / "terms.toml"), output
+
+
+def _number(state: bytes) -> int:
+    """The number of the ceremony whose key counts."""
+    found = json.loads(state)
+    if found.keys() != {"schema", "number"} or found["schema"] != 1:
+        raise ValueError(f"{_STATE}: is of another schema")
+    return int(found["number"])
 
 
 def _next(directory: Path) -> int:

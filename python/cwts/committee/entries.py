@@ -51,12 +51,16 @@ class EntryFile:
         except OSError:
             self.close()
             raise input_error(f"list {path}: another process takes this part already") from None
-        self._length = self._read()
-        os.ftruncate(self._file, self._length)
-        os.fsync(self._file)
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+        try:
+            self._length = self._read()
+            os.ftruncate(self._file, self._length)
+            os.fsync(self._file)
+            folder = os.open(path.parent, os.O_RDONLY)
+            os.fsync(folder)
+            os.close(folder)
+        except BaseException:
+            self.close()
+            raise
 
     def _read(self) -> int:
         size = os.fstat(self._file).st_size

@@ -6,19 +6,21 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from cwts import _bounded
 from cwts._core import MemberSecrets, ceremony_output, committee_vkey, hide_memory
 from cwts.committee import identity
 from cwts.committee.ceremony import Joined
 from cwts.committee.members import Terms, keep_output, output_file, write_public
 from cwts.committee.sequencer import Outcome, Sequencer
-from cwts.errors import input_error
+from cwts.errors import CeremonyFailedError, ThresholdError, input_error
 
-__all__ = ["Ended", "join", "order"]
+__all__ = ["Ended", "join", "order", "read_output"]
 
 Watch = Callable[[dict[str, Any]], None]
-_OUTPUT_BYTES_MAX = 1 << 20
+#: The longest output: t commitments of 96 bytes, and who took part.
+_OUTPUT_BYTES_MAX: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,25 @@ def ended(terms: Terms, outcome: Outcome) -> Ended:
     return Ended(info, None, vkey, int(facts["epoch"]), int(facts["t"]), int(facts["n"]))
 
 
+def read_output(path: Path) -> tuple[bytes, dict[str, Any]]:
+    """A ceremony's result out of a file, and what it says.
+
+    Raises
+    ------
+    InputError
+        The file is absent or too long.
+    ThresholdError
+        It is no result of a ceremony; the field is named.
+    """
+    output = _bounded.read(path, _OUTPUT_BYTES_MAX)
+    try:
+        return output, ceremony_output(output)[0]
+    except ThresholdError as error:
+        named = CeremonyFailedError(f"{path}: {error}")
+        named.code = error.code
+        raise named from None
+
+
 def join(
     terms_file: Path,
     folder: Path,
@@ -96,8 +117,7 @@ def _done(terms: Terms, folder: Path, secrets: MemberSecrets) -> Ended | None:
     path = output_file(folder, terms.old_epoch + 1)
     if not path.exists():
         return None
-    output = path.read_bytes()
-    facts, _ = ceremony_output(output)
+    output, facts = read_output(path)
     if int(facts["number"]) != terms.number or facts["chain"] != terms.chain.hex():
         return None
     # What a crash left.
@@ -137,9 +157,7 @@ def _previous(terms: Terms, path: Path | None) -> bytes | None:
         if terms.kind == "new":
             return None
         raise input_error(f"a {terms.kind} goes on from an output: --previous FILE")
-    with path.open("rb") as file:
-        output = file.read(_OUTPUT_BYTES_MAX + 1)
-    facts, _ = ceremony_output(output)
+    output, facts = read_output(path)
     if terms.kind == "new":
         # The old key, which vouches for the new one: of the epoch before, and not kept.
         if int(facts["epoch"]) != terms.old_epoch:

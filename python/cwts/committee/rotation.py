@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from cwts import threshold
+from cwts import _bounded, threshold
 from cwts._core import Partial, PublicKey, Share, ceremony_output
 from cwts.committee.members import write_public
 from cwts.errors import input_error
@@ -20,6 +20,7 @@ __all__ = ["Rotation", "certify", "part_of", "read_part"]
 
 _DOMAIN: Final = b"cwts/rotate/v1\0"
 _BYTES_MAX: Final = 65_536
+_PART_BYTES_MAX: Final = 128
 
 
 def _message(old_output: bytes, new_output: bytes) -> bytes:
@@ -72,16 +73,12 @@ class Rotation:
             It is no such file.
         """
         try:
-            with path.open("rb") as file:
-                data = file.read(_BYTES_MAX + 1)
-            return cls(*_fields(data))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            return cls(*_fields(_bounded.read(path, _BYTES_MAX)))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise input_error(f"rotation {path}: {error}") from None
 
 
 def _fields(data: bytes) -> tuple[bytes, bytes, bytes]:
-    if len(data) > _BYTES_MAX:
-        raise ValueError(f"is longer than {_BYTES_MAX} bytes")
     found = json.loads(data)
     if found.keys() != {"schema", "old_output", "new_output", "signature"}:
         raise ValueError("has other fields than a rotation")
@@ -99,20 +96,22 @@ def part_of(share: Share, old_output: bytes, new_output: bytes) -> str:
     return f"{partial.index} {bytes(partial).hex()}\n"
 
 
-def read_part(line: str, old_output: bytes) -> Partial:
-    """A member's part out of its line.
+def read_part(path: Path, old_output: bytes) -> Partial:
+    """A member's part out of its file.
 
     Raises
     ------
     InputError
-        The line is malformed.
+        The file is absent, too long or malformed.
+    ThresholdError
+        It holds no point, or an index that no member has.
     """
     facts, _ = ceremony_output(old_output)
-    index, _, value = line.strip().partition(" ")
     try:
+        index, value = _bounded.read(path, _PART_BYTES_MAX).decode("ascii").split()
         return threshold.Partial(bytes.fromhex(value), int(index), int(facts["epoch"]))
-    except ValueError as error:
-        raise input_error(f"part of a rotation: {error}") from None
+    except (ValueError, OverflowError) as error:
+        raise input_error(f"part of a rotation {path}: {error}") from None
 
 
 def certify(

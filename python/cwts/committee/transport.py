@@ -83,10 +83,13 @@ class Link:
         self._writer.write(_HEAD.pack(len(payload), kind) + payload)
 
     async def close(self) -> None:
-        """Send what waits, and close."""
+        """Send what waits, and close; a peer that takes nothing is not waited for."""
         self._writer.close()
-        with contextlib.suppress(OSError, TimeoutError, ssl.SSLError):
-            await asyncio.wait_for(self._writer.wait_closed(), 1.0)
+        try:
+            with contextlib.suppress(OSError, TimeoutError, ssl.SSLError):
+                await asyncio.wait_for(self._writer.wait_closed(), 1.0)
+        finally:
+            self._writer.transport.abort()
 
 
 def _context(server: bool, key: Path, own: bytes, peers: Iterable[Member]) -> ssl.SSLContext:

@@ -1,9 +1,8 @@
 //! Where a log's secret keys lie: never under the log, because backups copy the log.
 
 use std::fmt::Write as _;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use cwts_audit::{
@@ -12,6 +11,7 @@ use cwts_audit::{
 use zeroize::Zeroizing;
 
 use crate::GatewayError;
+use crate::secret_file::{file_error, read_bounded, sync_folder, write_secret};
 
 /// A folder of keys, one folder a log.
 #[derive(Debug, Clone)]
@@ -200,11 +200,6 @@ pub fn read_k0(path: &Path) -> Result<KeyChain, GatewayError> {
     Ok(KeyChain::resume(0, &k0))
 }
 
-pub(crate) fn sync_folder(folder: &Path) -> Result<(), GatewayError> {
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    File::open(folder).and_then(|f| f.sync_all()).map_err(|e| file_error(folder, e))
-}
-
 /// 32 bytes of the system's randomness.
 pub fn random_32() -> Result<Zeroizing<[u8; 32]>, GatewayError> {
     let mut out = Zeroizing::new([0; 32]);
@@ -215,24 +210,9 @@ pub fn random_32() -> Result<Zeroizing<[u8; 32]>, GatewayError> {
     Ok(out)
 }
 
-pub(crate) fn file_error(path: &Path, source: std::io::Error) -> GatewayError {
-    GatewayError::File { path: path.display().to_string(), source }
-}
-
 pub(crate) fn make_private(folder: &Path) -> Result<(), GatewayError> {
     let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
     made.map_err(|e| file_error(folder, e))
-}
-
-pub(crate) fn write_secret(path: &Path, secret: &[u8]) -> Result<(), GatewayError> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|e| file_error(path, e))?;
-    let written = file.write_all(secret).and_then(|()| file.sync_all());
-    written.map_err(|e| file_error(path, e))
 }
 
 fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, GatewayError> {
@@ -244,21 +224,6 @@ fn read_secret(path: &Path) -> Result<Zeroizing<[u8; 32]>, GatewayError> {
     }
     out.copy_from_slice(&bytes);
     Ok(out)
-}
-
-/// A file's bytes, one more than the bound at most. Their place in memory never moves.
-pub(crate) fn read_bounded(
-    path: &Path,
-    bytes_max: usize,
-) -> Result<Zeroizing<Vec<u8>>, GatewayError> {
-    let wrong = |e: std::io::Error| GatewayError::Key {
-        path: path.display().to_string(),
-        why: e.to_string(),
-    };
-    let mut bytes = Zeroizing::new(Vec::with_capacity(bytes_max + 1));
-    let file = File::open(path).map_err(wrong)?;
-    file.take(bytes_max as u64 + 1).read_to_end(&mut bytes).map_err(wrong)?;
-    Ok(bytes)
 }
 
 const SEED_FILE: &str = "ed25519.key";

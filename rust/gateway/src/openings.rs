@@ -1,14 +1,12 @@
 //! Openings of commitments in files that their owner alone reads, and the randomness of proofs.
 
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use cwts_proofs::{OPENING_BYTES, Opening, ProofError, Seed};
 
 use crate::GatewayError;
-use crate::keys::{file_error, random_32, read_bounded, sync_folder, write_secret};
+use crate::keys::random_32;
+use crate::secret_file::{new_secret, read_secret};
 
 /// A seed out of the system's randomness, for one commitment or one proof.
 pub fn fresh_seed() -> Result<Seed, GatewayError> {
@@ -17,18 +15,12 @@ pub fn fresh_seed() -> Result<Seed, GatewayError> {
 
 /// Writes an opening to a new file of mode 0600; it is on disk when this returns.
 pub fn save_opening(path: &Path, opening: &Opening) -> Result<(), GatewayError> {
-    write_secret(path, &opening.encode()?)?;
-    sync_folder(path.parent().unwrap_or(Path::new(".")))
+    new_secret(path, &opening.encode()?)
 }
 
 /// Reads an opening; a file that others could read or write is refused.
 pub fn load_opening(path: &Path) -> Result<Opening, GatewayError> {
-    let told = File::open(path).and_then(|f| f.metadata()).map_err(|e| file_error(path, e))?;
-    if told.permissions().mode() & 0o077 != 0 {
-        let why = "others can read it: it is no secret any more; chmod 600 it if nobody did";
-        return Err(file_error(path, io::Error::new(io::ErrorKind::PermissionDenied, why)));
-    }
-    let bytes = read_bounded(path, OPENING_BYTES)?;
+    let bytes = read_secret(path, OPENING_BYTES)?;
     Opening::decode(&bytes).map_err(|source: ProofError| GatewayError::Opening {
         path: path.display().to_string(),
         source,
@@ -38,6 +30,7 @@ pub fn load_opening(path: &Path) -> Result<Opening, GatewayError> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
 
     use subtle::ConstantTimeEq as _;
 
@@ -55,7 +48,7 @@ mod tests {
 
         for mode in [0o640, 0o604, 0o620] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-            assert_eq!(load_opening(&path).map(|_| ()).unwrap_err().code(), "FILE");
+            assert_eq!(load_opening(&path).map(|_| ()).unwrap_err().code(), "KEY");
         }
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         let mut bytes = fs::read(&path).unwrap();
@@ -64,6 +57,6 @@ mod tests {
         assert_eq!(load_opening(&path).map(|_| ()).unwrap_err().code(), "OPENING_MISMATCH");
         bytes.push(0);
         fs::write(&path, &bytes).unwrap();
-        assert_eq!(load_opening(&path).map(|_| ()).unwrap_err().code(), "PROOF_LENGTH");
+        assert_eq!(load_opening(&path).map(|_| ()).unwrap_err().code(), "KEY");
     }
 }

@@ -17,8 +17,8 @@ const OTHERS: u32 = 0o077;
 /// # Errors
 /// The file is there, or cannot be written.
 pub fn new_secret(path: &Path, secret: &[u8]) -> Result<(), GatewayError> {
-    write(path, secret)?;
-    sync_folder_of(path)
+    write_secret(path, secret)?;
+    sync_folder(parent(path))
 }
 
 /// Puts a secret in the place of a file, whole or not at all.
@@ -28,9 +28,9 @@ pub fn new_secret(path: &Path, secret: &[u8]) -> Result<(), GatewayError> {
 pub fn replace_secret(path: &Path, secret: &[u8]) -> Result<(), GatewayError> {
     let part = path.with_extension("part");
     wipe_secret(&part)?;
-    write(&part, secret)?;
-    std::fs::rename(&part, path).map_err(|source| failed(path, source))?;
-    sync_folder_of(path)
+    write_secret(&part, secret)?;
+    std::fs::rename(&part, path).map_err(|source| file_error(path, source))?;
+    sync_folder(parent(path))
 }
 
 /// Reads a secret of at most so many bytes, which nobody but its owner may read.
@@ -39,15 +39,14 @@ pub fn replace_secret(path: &Path, secret: &[u8]) -> Result<(), GatewayError> {
 /// It is not there, longer, or open to others.
 pub fn read_secret(path: &Path, bytes_max: usize) -> Result<Zeroizing<Vec<u8>>, GatewayError> {
     let wrong = |why: String| GatewayError::Key { path: path.display().to_string(), why };
-    let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
-    let mode = file.metadata().map_err(|error| wrong(error.to_string()))?.permissions().mode();
+    let told = File::open(path).and_then(|file| file.metadata());
+    let mode = told.map_err(|error| wrong(error.to_string()))?.permissions().mode();
     if mode & OTHERS != 0 {
-        return Err(wrong(format!("others may read it (mode {:03o}): chmod 600", mode & 0o777)));
+        let mode = mode & 0o777;
+        let why = "it is no secret any more; chmod 600 it if nobody did";
+        return Err(wrong(format!("others can read it (mode {mode:03o}): {why}")));
     }
-    // Its place in memory never moves, so that nothing is left behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(bytes_max + 1));
-    let read = file.take(bytes_max as u64 + 1).read_to_end(&mut bytes);
-    read.map_err(|error| wrong(error.to_string()))?;
+    let bytes = read_bounded(path, bytes_max)?;
     if bytes.len() > bytes_max {
         return Err(wrong(format!("has more than {bytes_max} bytes")));
     }
@@ -62,7 +61,7 @@ pub fn wipe_secret(path: &Path) -> Result<(), GatewayError> {
     let mut file = match OpenOptions::new().write(true).open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(source) => return Err(failed(path, source)),
+        Err(source) => return Err(file_error(path, source)),
     };
     let wiped = (|| {
         let length = file.metadata()?.len();
@@ -71,8 +70,8 @@ pub fn wipe_secret(path: &Path) -> Result<(), GatewayError> {
         file.sync_all()?;
         std::fs::remove_file(path)
     })();
-    wiped.map_err(|source| failed(path, source))?;
-    sync_folder_of(path)
+    wiped.map_err(|source| file_error(path, source))?;
+    sync_folder(parent(path))
 }
 
 /// Keeps this process's memory from core dumps, and from others of the same user: for those that
@@ -82,24 +81,44 @@ pub fn hide_memory() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
-fn write(path: &Path, secret: &[u8]) -> Result<(), GatewayError> {
+/// Writes a secret to a new file of mode 0600 and syncs it; its folder is the caller's to sync.
+pub(crate) fn write_secret(path: &Path, secret: &[u8]) -> Result<(), GatewayError> {
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let written = file.and_then(|mut file| {
         file.write_all(secret)?;
         file.sync_all()
     });
-    written.map_err(|source| failed(path, source))
+    written.map_err(|source| file_error(path, source))
 }
 
-fn sync_folder_of(path: &Path) -> Result<(), GatewayError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
+/// A file's bytes, one more than the bound at most. Their place in memory never moves, so that
+/// nothing is left behind.
+pub(crate) fn read_bounded(
+    path: &Path,
+    bytes_max: usize,
+) -> Result<Zeroizing<Vec<u8>>, GatewayError> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(bytes_max + 1));
+    let read =
+        File::open(path).and_then(|file| file.take(bytes_max as u64 + 1).read_to_end(&mut bytes));
+    read.map_err(|error| GatewayError::Key {
+        path: path.display().to_string(),
+        why: error.to_string(),
+    })?;
+    Ok(bytes)
+}
+
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), GatewayError> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|source| failed(folder, source))
+    synced.map_err(|source| file_error(folder, source))
 }
 
-fn failed(path: &Path, source: std::io::Error) -> GatewayError {
+pub(crate) fn file_error(path: &Path, source: std::io::Error) -> GatewayError {
     GatewayError::File { path: path.display().to_string(), source }
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
 }
 
 #[cfg(test)]

@@ -18,7 +18,8 @@ use zeroize::Zeroizing;
 
 use crate::GatewayError;
 use crate::gateway::Gateway;
-use crate::keys::{KeyStore, make_private, random_32, sync_folder};
+use crate::keys::{KeyStore, make_private, random_32};
+use crate::secret_file::sync_folder;
 
 /// Somebody or something that a log knows by a code: `account:ACME-77`, `person:c-17`.
 #[derive(Debug, Clone, PartialEq, Eq)]
