@@ -231,3 +231,35 @@ const K0_FILE: &str = "k0.key";
 const K0_MARK: &str = "cwts-k0-v1 ";
 /// The mark, 8 and 32 bytes in hexadecimal, a space, a line feed.
 const K0_LINE_BYTES: usize = K0_MARK.len() + 16 + 1 + 64 + 1;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
+    use std::sync::Barrier;
+
+    use super::*;
+
+    /// Workers of a first replay come to an empty folder together: none may read half a key.
+    #[test]
+    fn who_come_together_get_one_key() {
+        for _ in 0..200 {
+            let folder = tempfile::tempdir().unwrap();
+            let (store, start) = (KeyStore::new(folder.path()), Barrier::new(4));
+            let seeds: Vec<_> = std::thread::scope(|scope| {
+                let workers: Vec<_> = (0..4)
+                    .map(|_| {
+                        scope.spawn(|| {
+                            start.wait();
+                            store.replay_seed().map(|seed| *seed)
+                        })
+                    })
+                    .collect();
+                workers.into_iter().map(|worker| worker.join().unwrap()).collect()
+            });
+            let first = *seeds[0].as_ref().unwrap();
+            assert!(seeds.iter().all(|seed| *seed.as_ref().unwrap() == first));
+            let left: Vec<_> = std::fs::read_dir(folder.path().join("replay")).unwrap().collect();
+            assert_eq!(left.len(), 1, "no half of a key is left");
+        }
+    }
+}

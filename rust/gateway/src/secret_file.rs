@@ -1,5 +1,6 @@
 //! Secrets in files of their owner's: made once, replaced whole, wiped.
 
+use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
@@ -8,6 +9,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 use crate::error::GatewayError;
+use crate::keys::random_32;
 
 /// What others may do with a secret: nothing.
 const OTHERS: u32 = 0o077;
@@ -81,14 +83,24 @@ pub fn hide_memory() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
-/// Writes a secret to a new file of mode 0600 and syncs it; its folder is the caller's to sync.
+/// Makes a new file of mode 0600 with a secret, whole or not at all: under a name of its own first,
+/// so that whoever else looks, and whoever looks after a crash, finds all of it or nothing. Its
+/// folder is the caller's to sync.
 pub(crate) fn write_secret(path: &Path, secret: &[u8]) -> Result<(), GatewayError> {
-    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let written = file.and_then(|mut file| {
+    let mut name = OsString::from(".");
+    name.push(path.file_name().unwrap_or_default());
+    name.push(format!(".{}.part", crate::hex(&random_32()?[..8])));
+    let part = path.with_file_name(name);
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&part);
+    let made = file.and_then(|mut file| {
         file.write_all(secret)?;
-        file.sync_all()
+        file.sync_all()?;
+        // Unlike a rename, a link does not replace what is there.
+        std::fs::hard_link(&part, path)
     });
-    written.map_err(|source| file_error(path, source))
+    // It is absent where it could not be made, which is what is told.
+    let _ = std::fs::remove_file(&part);
+    made.map_err(|source| file_error(path, source))
 }
 
 /// A file's bytes, one more than the bound at most. Their place in memory never moves, so that
